@@ -1,0 +1,110 @@
+"""The plan of one film: its grid, its rungs and the chunks that encode jobs share among them."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, plain
+from media_pipeline.engine.filters import picture_filters
+from media_pipeline.engine.grid import Grid, choose_rate, make_grid
+from media_pipeline.engine.ladder import Rung, make_ladder
+
+__all__ = ["Chunk", "Film", "Grid", "Limits", "OnProgress", "Plan", "Rung", "Sound", "TextTrack", "make_plan"]
+
+# Called about twice a second with the share done, 0 to 1; what it raises ends the work and passes through.
+OnProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The frames that one encode job makes: `first` to `first + frames` on the grid."""
+
+    number: int
+    first: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that the encode jobs and the packaging need to know; plain values, stored in the video's row.
+
+    `width` and `height` are those of the source as shown. `filters` turn a decoded picture into an upright,
+    progressive one of the standard range.
+    """
+
+    grid: Grid
+    rungs: tuple[Rung, ...]
+    chunks: tuple[Chunk, ...]
+    filters: str
+    width: int
+    height: int
+    duration_seconds: float
+    has_audio: bool
+    truncated: bool
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second of the output, constant."""
+        return self.grid.rate
+
+    @property
+    def frames(self) -> int:
+        """How many frames each rung has in all."""
+        return self.grid.frames
+
+    @property
+    def frames_per_segment(self) -> int:
+        """Distance of key frames, and with it the length of a segment."""
+        return self.grid.frames_per_segment
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values that `from_json` reads back without loss; fractions become text."""
+        fields: dict[str, Any] = plain(asdict(self))
+        return fields
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """Read what `as_json` wrote."""
+        grid = stored["grid"]
+        return cls(
+            **{
+                **stored,
+                "grid": Grid(**{**grid, "rate": Fraction(grid["rate"])}),
+                "rungs": tuple(Rung(**rung) for rung in stored["rungs"]),
+                "chunks": tuple(Chunk(**chunk) for chunk in stored["chunks"]),
+            }
+        )
+
+
+def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
+    """Return the plan for `film` in chunks of about `chunk_seconds`, a whole number of segments each.
+
+    The same film and length always give the same plan, so every worker may make it afresh.
+    """
+    rate = choose_rate(film.rate, is_variable=film.is_variable)
+    grid = make_grid(rate, film.start_seconds, film.end_seconds - film.start_seconds)
+    width, height = film.display_size
+    return Plan(
+        grid=grid,
+        rungs=make_ladder(width, height),
+        chunks=_chunks(grid, grid.frames if film.in_one_piece else _frames_per_chunk(grid, chunk_seconds)),
+        filters=picture_filters(film),
+        width=width,
+        height=height,
+        duration_seconds=float(grid.seconds(grid.frames)),
+        has_audio=film.has_audio,
+        truncated=film.truncated,
+    )
+
+
+def _frames_per_chunk(grid: Grid, chunk_seconds: float) -> int:
+    segments = max(1, round(chunk_seconds * grid.rate / grid.frames_per_segment))
+    return segments * grid.frames_per_segment
+
+
+def _chunks(grid: Grid, length: int) -> tuple[Chunk, ...]:
+    return tuple(
+        Chunk(number, first, min(length, grid.frames - first))
+        for number, first in enumerate(range(0, grid.frames, length))
+    )
