@@ -1,0 +1,190 @@
+"""Rows of the video app: the film, its named steps, its chunks, its recorded output files."""
+
+import uuid
+from typing import Final
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class VideoState(models.TextChoices):
+    """Where a film stands, as the API says it."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepState(models.TextChoices):
+    """Where one named step of a film stands. A step that has nothing to do (no sound) is done."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepName(models.TextChoices):
+    """The steps that the API shows, in the order in which it shows them."""
+
+    PROBE = "probe"
+    ENCODE = "encode"
+    AUDIO = "audio"
+    PACKAGE = "package"
+    THUMBNAILS = "thumbnails"
+    STORYBOARD = "storyboard"
+    SUBTITLES = "subtitles"
+    FINISH = "finish"
+
+
+class AssetKind(models.TextChoices):
+    """What an output file is good for."""
+
+    HLS = "hls"
+    DASH = "dash"
+    MP4 = "mp4"
+    POSTER = "poster"
+    THUMBNAIL = "thumbnail"
+    STORYBOARD = "storyboard"
+    SUBTITLES = "subtitles"
+
+
+# The one table of what may follow what. A retry by the owner leads back to queued; a ready film stays ready.
+TRANSITIONS: Final[dict[VideoState, frozenset[VideoState]]] = {
+    VideoState.QUEUED: frozenset({VideoState.PROCESSING, VideoState.FAILED, VideoState.CANCELLED}),
+    VideoState.PROCESSING: frozenset({VideoState.READY, VideoState.FAILED, VideoState.CANCELLED}),
+    VideoState.READY: frozenset(),
+    VideoState.FAILED: frozenset({VideoState.QUEUED}),
+    VideoState.CANCELLED: frozenset({VideoState.QUEUED}),
+}
+FINAL_STATES: Final = frozenset({VideoState.READY, VideoState.FAILED, VideoState.CANCELLED})
+
+
+def states_before(state: VideoState) -> list[VideoState]:
+    """Return the states that may turn into `state`."""
+    return [before for before, after in TRANSITIONS.items() if state in after]
+
+
+class Video(models.Model):
+    """One uploaded film of one owner."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="videos")
+    project = models.ForeignKey(
+        "accounts.Project", on_delete=models.SET_NULL, null=True, blank=True, related_name="videos"
+    )
+    title = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=VideoState.choices, default=VideoState.QUEUED)
+    progress = models.PositiveSmallIntegerField(default=0, help_text="0 to 100; never falls")
+    error = models.TextField(blank=True, help_text="Why it failed, in words for its owner")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    duration_seconds = models.FloatField(null=True, blank=True)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    source = models.CharField(max_length=200, blank=True, help_text="Name in the film's folder; empty: erased")
+    source_bytes = models.PositiveBigIntegerField(default=0)
+    film = models.JSONField(null=True, blank=True, help_text="What probing found")
+    plan = models.JSONField(null=True, blank=True, help_text="Grid, rungs and chunks; empty until probed")
+    vmaf = models.FloatField(null=True, blank=True, help_text="Quality of the best rendition, 0 to 100")
+    root_job = models.UUIDField(null=True, blank=True, help_text="First job of the present run of the pipeline")
+    version = models.PositiveBigIntegerField(default=0, help_text="Grows with each change an owner can see")
+
+    class Meta:
+        """Constraints that must hold whatever the code does."""
+
+        constraints = (
+            models.CheckConstraint(condition=Q(state__in=VideoState.values), name="video_state_known"),
+            models.CheckConstraint(condition=Q(progress__range=(0, 100)), name="video_progress_percent"),
+            models.CheckConstraint(
+                condition=~Q(state=VideoState.READY) | Q(progress=100, finished_at__isnull=False),
+                name="video_ready_is_finished",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=VideoState.FAILED) | ~Q(error=""), name="video_failed_says_why"
+            ),
+        )
+        indexes = (models.Index(F("owner"), F("created_at").desc(), F("id").desc(), name="video_owned_by"),)
+
+    def __str__(self) -> str:
+        """Name it by title, or by id where it has none."""
+        return self.title or str(self.pk)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens unless someone asks for it."""
+        return VideoState(self.state) in FINAL_STATES
+
+
+class Step(models.Model):
+    """One named stage of a film."""
+
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=12, choices=StepName.choices)
+    state = models.CharField(max_length=10, choices=StepState.choices, default=StepState.QUEUED)
+    progress = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """One row a name."""
+
+        constraints = (
+            models.UniqueConstraint(fields=("video", "name"), name="step_once_a_video"),
+            models.CheckConstraint(condition=Q(name__in=StepName.values), name="step_name_known"),
+            models.CheckConstraint(condition=Q(state__in=StepState.values), name="step_state_known"),
+            models.CheckConstraint(condition=Q(progress__range=(0, 100)), name="step_progress_percent"),
+        )
+
+    def __str__(self) -> str:
+        """Name it by film and step."""
+        return f"{self.video_id} {self.name}"
+
+
+class Chunk(models.Model):
+    """One piece of source that one job encodes; the encode step's progress is the sum of these."""
+
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()
+    frames = models.PositiveIntegerField()
+    frames_done = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        """One row a number; never more frames done than there are."""
+
+        constraints = (
+            models.UniqueConstraint(fields=("video", "number"), name="chunk_once_a_video"),
+            models.CheckConstraint(condition=Q(frames_done__lte=F("frames")), name="chunk_done_within_frames"),
+        )
+
+    def __str__(self) -> str:
+        """Name it by film and number."""
+        return f"{self.video_id} {self.number}"
+
+
+class Asset(models.Model):
+    """One recorded output file; what is recorded is whole and under its final name."""
+
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="assets")
+    kind = models.CharField(max_length=12, choices=AssetKind.choices)
+    name = models.CharField(max_length=100, help_text="Distinguishes files of a kind: height, number, language")
+    path = models.CharField(max_length=300, help_text="Below the film's output folder")
+    bytes = models.PositiveBigIntegerField()
+
+    class Meta:
+        """A repeat of a step records no second row."""
+
+        constraints = (
+            models.UniqueConstraint(fields=("video", "kind", "name"), name="asset_once_a_video"),
+            models.CheckConstraint(condition=Q(kind__in=AssetKind.values), name="asset_kind_known"),
+        )
+
+    def __str__(self) -> str:
+        """Name it by film and path."""
+        return f"{self.video_id} {self.path}"
