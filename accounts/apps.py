@@ -1,0 +1,14 @@
+"""The accounts feature as Django sees it."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Users, their projects, their browsers, and how they leave."""
+
+    name = "accounts"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks of this app's settings."""
+        from accounts import checks  # noqa: F401, PLC0415  registers itself; the registry must be ready first

@@ -1,0 +1,252 @@
+"""Rows of the accounts feature."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+ADDRESS_MAX_CHARACTERS = 254
+"""Longest address that fits a path of RFC 5321 section 4.5.3.1.3, without its angle brackets."""
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users; finds them by address, whatever its case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Add a user; without a password nobody can log in as that user.
+
+        Raises ValueError without an address, IntegrityError where the address is taken.
+        """
+        if not email:
+            raise ValueError("a user needs an address")
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(force_insert=True, using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Add a verified user who may do everything."""
+        fields = {"verified_at": timezone.now(), **fields, "is_staff": True, "is_superuser": True}
+        return self.create_user(email, password, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Return the user of that address, whatever its case; Django's authentication asks here."""
+        return self.with_address(username or "").get()
+
+    def with_address(self, address: str) -> models.QuerySet[User]:
+        """Return the at most one user of that address.
+
+        Both sides are folded by the database: Python's lower() and PostgreSQL's differ outside ASCII, and
+        `iexact` folds to upper case, which the index behind the constraint cannot serve.
+        """
+        return self.alias(folded=Lower("email")).filter(folded=Lower(models.Value(address)))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person with an address; `is_active` falls the moment a deletion is asked for."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField("email address", max_length=ADDRESS_MAX_CHARACTERS)
+    name = models.CharField(max_length=150, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="accounts_user_email_unique"),
+            models.CheckConstraint(condition=~Q(email=""), name="accounts_user_email_given"),
+        )
+        indexes = (models.Index(fields=("-created_at",), name="accounts_user_newest"),)
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the address was proven."""
+        return self.verified_at is not None
+
+    def get_full_name(self) -> str:
+        """Return the name, or the address of a user who gave none; Django's admin asks."""
+        return self.name or self.email
+
+    get_short_name = get_full_name
+
+
+class TokenPurpose(models.TextChoices):
+    """What a mailed token allows."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+
+
+class MailedToken(models.Model):
+    """A token that went out in a mail and works once; only its SHA-256 digest is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mailed_tokens")
+    purpose = models.CharField(max_length=8, choices=TokenPurpose)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the token, in hexadecimal")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("digest",), name="accounts_token_digest_unique"),
+            models.CheckConstraint(
+                condition=Q(purpose__in=TokenPurpose.values), name="accounts_token_purpose_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(digest__regex="^[0-9a-f]{64}$"), name="accounts_token_digest_is_sha256"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="accounts_token_expires_later"
+            ),
+        )
+        indexes = (models.Index(fields=("expires_at",), name="accounts_token_expired"),)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} token of {self.user_id}"
+
+
+class Project(models.Model):
+    """A user's folder of videos."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="projects")
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=~Q(name=""), name="accounts_project_name_given"),)
+        indexes = (models.Index(fields=("owner", "-created_at", "-id"), name="accounts_project_of_owner"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PushSubscription(models.Model):
+    """A browser that agreed to notifications; the endpoint is the browser's, so it has one user at a time."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_subscriptions")
+    endpoint = models.URLField(max_length=1000)
+    p256dh = models.CharField(max_length=100, help_text="the browser's public key, base64url")
+    auth = models.CharField(max_length=50, help_text="the shared secret of RFC 8291, base64url")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("endpoint",), name="accounts_push_endpoint_unique"),)
+
+    def __str__(self) -> str:
+        return f"push subscription {self.pk} of {self.user_id}"
+
+
+class DeletionState(models.TextChoices):
+    """Where a deletion, or one step of it, stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+
+
+class StepName(models.TextChoices):
+    """The steps of a deletion, in the order in which they are shown."""
+
+    PROJECTS = "projects"
+    FILES = "files"
+    ASSETS = "assets"
+    USER_DATA = "user_data"
+
+
+class Deletion(models.Model):
+    """An account on its way out. Survives the user's row, so the user is an id, not a foreign key.
+
+    The id is the secret that lets its bearer read the progress: version 4, 122 random bits.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user_id = models.UUIDField(editable=False)
+    state = models.CharField(max_length=8, choices=DeletionState, default=DeletionState.RUNNING)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("user_id",), name="accounts_deletion_once_a_user"),
+            models.CheckConstraint(
+                condition=Q(state=DeletionState.RUNNING, finished_at=None)
+                | Q(state=DeletionState.DONE, finished_at__isnull=False),
+                name="accounts_deletion_done_when_finished",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"deletion of {self.user_id}"
+
+
+class DeletionStep(models.Model):
+    """One step of a deletion and how many things it has deleted so far."""
+
+    deletion = models.ForeignKey(Deletion, on_delete=models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=16, choices=StepName)
+    state = models.CharField(max_length=8, choices=DeletionState, default=DeletionState.RUNNING)
+    deleted = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("deletion", "name"), name="accounts_deletion_step_once"),
+            models.CheckConstraint(
+                condition=Q(name__in=StepName.values), name="accounts_deletion_step_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=DeletionState.values), name="accounts_deletion_step_state_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.deletion_id}"
+
+
+class ExportState(models.TextChoices):
+    """Where an export stands."""
+
+    RUNNING = "running"
+    READY = "ready"
+
+
+class Export(models.Model):
+    """A ZIP of all that is stored about a user, or the wish for it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
+    state = models.CharField(max_length=8, choices=ExportState, default=ExportState.RUNNING)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state=ExportState.RUNNING, finished_at=None)
+                | Q(state=ExportState.READY, finished_at__isnull=False),
+                name="accounts_export_ready_when_finished",
+            ),
+        )
+        indexes = (models.Index(fields=("user", "-created_at"), name="accounts_export_of_user"),)
+
+    def __str__(self) -> str:
+        return f"export {self.pk} of {self.user_id}"
