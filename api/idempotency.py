@@ -1,0 +1,160 @@
+"""Idempotency-Key: the same key, the same answer, one effect.
+
+The answer is written in the transaction of the effect, so neither exists without the other. After the IETF draft
+"The Idempotency-Key HTTP Header Field": another payload under a used key is 422, one still running is 409.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Concatenate
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import queries
+from api.errors import Conflict, Refused
+from api.models import IdempotencyKey
+from api.throttle import client_address
+
+KEPT_FOR = timedelta(hours=24)
+SANE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+HASHED_PIECE_BYTES = 1 << 20
+REPLAYED = "Idempotent-Replayed"
+
+type_of_view = Callable[Concatenate[Any, Request, ...], HttpResponseBase]
+
+
+def idempotent(method: type_of_view) -> type_of_view:
+    """Return the view method `method` with Idempotency-Key understood; without the header it is as before.
+
+    Only an answer below 400 is kept: a refusal has no effect to protect, and its cause may be mended.
+    """
+
+    @wraps(method)
+    def keyed(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return method(view, request, *args, **kwargs)
+        if not SANE_KEY.fullmatch(key):
+            raise Refused("Idempotency-Key: 1 to 255 visible ASCII characters.")
+        claim = Claim(request, key)
+        with transaction.atomic():
+            kept = claim.take()
+            if kept is not None:
+                return _replayed(kept)
+            answer = method(view, request, *args, **kwargs)
+            if answer.status_code < 400:
+                claim.keep(answer)
+            return answer
+
+    keyed.is_idempotent = True  # type: ignore[attr-defined]  # read by config.openapi, which documents the header
+    return keyed
+
+
+def forget_expired(now: datetime) -> int:
+    """Delete the answers that are older than 24 hours and return how many. Twice: the second call finds none."""
+    return queries.answers_before(now - KEPT_FOR).delete()[0]
+
+
+class Claim:
+    """One request's hold on its key: asker, operation, key and payload."""
+
+    def __init__(self, request: Request, key: str) -> None:
+        self.owner = _owner(request)
+        self.operation = f"{request.method} {request.path.rstrip('/')}"
+        self.key = key
+        self.request_hash = payload_hash(request)
+
+    def take(self) -> IdempotencyKey | None:
+        """Lock the key until the transaction ends and return the answer it already has.
+
+        Raises Conflict while another request holds it, Refused (422) where it was used for another payload.
+        """
+        if not queries.try_lock(self._lock_number()):
+            raise Conflict("A request with this Idempotency-Key is still running.")
+        kept = queries.answers_of(self.owner, self.operation, self.key).first()
+        if kept is None:
+            return None
+        if kept.created_at < timezone.now() - KEPT_FOR:
+            kept.delete()
+            return None
+        if kept.request_hash != self.request_hash:
+            raise Refused("This Idempotency-Key was used for a different request.", status=422)
+        return kept
+
+    def keep(self, answer: HttpResponseBase) -> None:
+        """Store `answer` in the present transaction."""
+        body = JSONRenderer().render(answer.data) if isinstance(answer, Response) else answer.content  # type: ignore[attr-defined]  # an answer of ours is never streamed
+        IdempotencyKey.objects.create(
+            owner=self.owner,
+            operation=self.operation,
+            key=self.key,
+            request_hash=self.request_hash,
+            status=answer.status_code,
+            body=body.decode(),
+            location=answer.headers.get("Location", ""),
+            created_at=timezone.now(),
+        )
+
+    def _lock_number(self) -> int:
+        name = json.dumps([self.owner, self.operation, self.key]).encode()
+        return int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
+
+
+def payload_hash(request: Request) -> str:
+    """Return a fingerprint of what was sent: equal for a resend, whatever its boundary or order of fields.
+
+    Keyed with SECRET_KEY, for a payload may hold a password and the fingerprint is stored. Of a file count name,
+    length and contents, of a long one the first and last MiB: reading 4 GiB twice would double the upload's cost.
+    """
+    fingerprint = salted_hmac("api.idempotency", _canonical(request), algorithm="sha256")
+    return fingerprint.hexdigest()
+
+
+def _canonical(request: Request) -> str:
+    sent = request.data
+    if not hasattr(sent, "lists"):
+        return json.dumps(sent, sort_keys=True)
+    fields = {
+        name: [_file_facts(each) if isinstance(each, UploadedFile) else each for each in values]
+        for name, values in sent.lists()
+    }
+    return json.dumps(fields, sort_keys=True)
+
+
+def _file_facts(file: UploadedFile) -> list[Any]:
+    size = file.size or 0
+    digest = hashlib.sha256()
+    file.seek(0)
+    digest.update(file.read(HASHED_PIECE_BYTES))
+    if size > HASHED_PIECE_BYTES:
+        file.seek(max(HASHED_PIECE_BYTES, size - HASHED_PIECE_BYTES))
+        digest.update(file.read(HASHED_PIECE_BYTES))
+    file.seek(0)
+    return [file.name, size, digest.hexdigest()]
+
+
+def _owner(request: Request) -> str:
+    # Not logged in (sign-up): the address keeps two strangers with the key "1" apart.
+    user = request.user
+    if user is not None and user.is_authenticated:
+        return f"user:{user.pk}"
+    return f"address:{client_address(request)}"
+
+
+def _replayed(kept: IdempotencyKey) -> HttpResponse:
+    answer = HttpResponse(kept.body, status=kept.status, content_type="application/json")
+    answer.headers[REPLAYED] = "true"
+    if kept.location:
+        answer.headers["Location"] = kept.location
+    return answer

@@ -1,0 +1,80 @@
+"""One id for each request: on its answer, on every log line, on the jobs that it asks for."""
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from api import answers
+
+log = structlog.get_logger(__name__)
+
+HEADER = "X-Request-ID"
+SANE_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+type_of_answer = HttpResponseBase | Awaitable[HttpResponseBase]
+
+
+class RequestContext:
+    """Binds `request_id`, echoes it, writes one `request_finished` line, and answers refusals of plain views.
+
+    To stand first: what an inner middleware refuses must bear the id as well.
+    """
+
+    sync_capable: ClassVar[bool] = True
+    async_capable: ClassVar[bool] = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], type_of_answer]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> type_of_answer:
+        """Answer the request, synchronously or not as the server is."""
+        if iscoroutinefunction(self):
+            return self._answer_async(request)
+        started = self._begin(request)
+        return self._finish(request, self.get_response(request), started)  # type: ignore[arg-type]  # sync here
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        started = self._begin(request)
+        return self._finish(request, await self.get_response(request), started)  # type: ignore[misc]  # async here
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """Answer a refusal or a lost database; REST framework views have answered theirs before."""
+        if answers.wants_json(request) or not isinstance(error, answers.DATABASE_GONE):
+            return answers.refusal(error)
+        return answers.answer(request, 503)
+
+    def _begin(self, request: HttpRequest) -> float:
+        clear_contextvars()
+        request_id = sane_request_id(request.headers.get(HEADER))
+        request.request_id = request_id  # type: ignore[attr-defined]  # ours
+        bind_contextvars(request_id=request_id)
+        return time.monotonic()
+
+    def _finish(self, request: HttpRequest, answer: HttpResponseBase, started: float) -> HttpResponseBase:
+        request_id: str = request.request_id  # type: ignore[attr-defined]  # set in _begin
+        answer.headers[HEADER] = request_id
+        log.info(
+            "request_finished",
+            request_id=request_id,
+            method=request.method,
+            path=request.path,
+            status=answer.status_code,
+            ms=round((time.monotonic() - started) * 1000, 1),
+        )
+        return answer
+
+
+def sane_request_id(given: str | None) -> str:
+    """Return the client's id where it is harmless in a log, else a new one."""
+    if given is not None and SANE_ID.fullmatch(given):
+        return given
+    return uuid.uuid4().hex
