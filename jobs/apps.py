@@ -1,0 +1,18 @@
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
+
+
+class JobsConfig(AppConfig):
+    name = "jobs"
+    verbose_name = "Background jobs"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Every process that asks for a job needs the application, not only the worker.
+        import_module(settings.CELERY_APP)
+        # Celery's own discovery acts only in a worker. The web process asks for tasks by name and
+        # checks their arguments, so it has to know them too.
+        autodiscover_modules("tasks")

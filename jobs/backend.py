@@ -1,0 +1,79 @@
+"""Celery's result backend on the ledger: what a job returned, and how its chords are counted."""
+
+from typing import Any
+
+from celery import states
+from celery.backends.base import BaseBackend
+from django.db import connections
+
+from jobs import chords, control
+from jobs.models import Job
+from jobs.states import JobState
+
+_CELERY_STATE = {
+    JobState.RUNNING: states.STARTED,
+    JobState.RETRYING: states.RETRY,
+    JobState.SUCCEEDED: states.SUCCESS,
+    JobState.DEAD: states.FAILURE,
+    JobState.CANCELLED: states.REVOKED,
+}
+
+
+class LedgerBackend(BaseBackend):  # type: ignore[misc]  # celery-types leaves the class untyped
+    """Reads results from job rows. Writes nothing: `JobTask` has settled before Celery asks."""
+
+    supports_autoexpire = True  # jobs.retention deletes; else beat would add a task of its own
+
+    def on_task_call(self, producer: object, task_id: str) -> dict[str, Any]:
+        """Prepare nothing: results are polled from the database."""
+        return {}
+
+    def mark_as_started(self, *_args: Any, **_options: Any) -> None:
+        """Do nothing: the claim has recorded it."""
+
+    mark_as_done = mark_as_failure = mark_as_retry = mark_as_started
+
+    def store_result(self, *_args: Any, **_options: Any) -> None:
+        """Do nothing: the result is settled with the job."""
+
+    def mark_as_revoked(self, task_id: str, *_args: Any, **_options: Any) -> None:
+        """Cancel the job that Flower or `celery control revoke` names. Called in the worker's parent process."""
+        control.cancel(task_id)
+        # A connection left open here would be shared by every pool process forked later.
+        connections.close_all()
+
+    def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
+        job = Job.objects.filter(pk=task_id).first()
+        if job is None:
+            return {"status": states.PENDING, "result": None}
+        state = _CELERY_STATE.get(JobState(job.state), states.PENDING)
+        return {
+            "task_id": task_id,
+            "name": job.name,
+            "status": state,
+            "result": _error_of(self, job) if state in states.PROPAGATE_STATES else job.result,
+            "traceback": _last_traceback(job) if state == states.FAILURE else None,
+            "date_done": job.finished_at,
+            "retries": max(0, job.attempts - 1),
+            "children": [],
+        }
+
+    def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
+        """Keep the chord's body, in the asker's transaction, before its header is asked for."""
+        chords.open_chord(header_result_args[0], dict(body))
+
+    def set_chord_size(self, group_id: str, chord_size: int) -> None:
+        """Record how many parts the header has."""
+        chords.set_size(group_id, chord_size)
+
+
+def _error_of(backend: LedgerBackend, job: Job) -> BaseException:
+    kind = "TaskRevokedError" if job.state == JobState.CANCELLED else "RuntimeError"
+    error: BaseException = backend.exception_to_python(
+        {"exc_type": kind, "exc_message": [job.error or job.state], "exc_module": "celery.exceptions"}
+    )
+    return error
+
+
+def _last_traceback(job: Job) -> str | None:
+    return job.failures.order_by("-id").values_list("traceback", flat=True).first()

@@ -1,0 +1,69 @@
+"""What a person may do to jobs: retry and cancel, one or many. API, admin and `manage.py jobs` all call these."""
+
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.conf import settings
+
+from jobs import queries
+from jobs.models import Job
+from jobs.states import MOVES, WAITING, JobState
+
+log = structlog.get_logger(__name__)
+
+_RETRYABLE = tuple(state for state, moves in MOVES.items() if moves.get(JobState.QUEUED) == "control.retry")
+
+
+def retry(job_id: str | UUID) -> bool:
+    """Queue a dead or cancelled job again, with its attempts anew. False where it is neither."""
+    return _retry(Job.objects.filter(pk=job_id)) == 1
+
+
+def retry_tree(root_id: str | UUID) -> int:
+    """Queue every dead job of a family again; returns how many."""
+    return _retry(Job.objects.filter(root_id=root_id, state=JobState.DEAD))
+
+
+def retry_all(state: str = JobState.DEAD, name: str | None = None) -> int:
+    """Queue every job of a state (dead or cancelled), and of a name where given; returns how many."""
+    jobs = Job.objects.filter(state=state)
+    return _retry(jobs.filter(name=name) if name else jobs)
+
+
+def cancel(job_id: str | UUID) -> bool:
+    """Cancel a waiting job, or ask a running one to stop. False where it is finished."""
+    return _cancel(Job.objects.filter(pk=job_id)) == 1
+
+
+def cancel_tree(root_id: str | UUID) -> int:
+    """Cancel every unfinished job of a family; returns how many."""
+    return _cancel(Job.objects.filter(root_id=root_id))
+
+
+@transaction.atomic
+def _retry(jobs: QuerySet[Job]) -> int:
+    count = jobs.filter(state__in=_RETRYABLE).update(
+        state=JobState.QUEUED,
+        run_at=Now(),
+        published_at=None,
+        publications=0,
+        finished_at=None,
+        cancel_requested_at=None,
+        max_attempts=F("attempts") + settings.JOB_MAX_ATTEMPTS,
+    )
+    queries.wake_relays()
+    log.info("jobs_retried_by_hand", count=count)
+    return count
+
+
+@transaction.atomic
+def _cancel(jobs: QuerySet[Job]) -> int:
+    waiting = jobs.filter(state__in=WAITING).update(state=JobState.CANCELLED, finished_at=Now())
+    # Asked twice is asked once: the heartbeat of the running job sees it within a second.
+    running = jobs.filter(Q(state=JobState.RUNNING)).update(cancel_requested_at=Now())
+    queries.wake_relays()
+    log.info("jobs_cancelled", waiting=waiting, running=running)
+    return waiting + running

@@ -1,0 +1,33 @@
+"""The fates of a failed attempt. A gateway raises one of the first two; anything else is a bug."""
+
+
+class LedgerError(Exception):
+    """An error of the ledger itself, not of a job's body."""
+
+
+class Transient(Exception):  # noqa: N818 - a fate, not a fault of the program
+    """Another attempt may succeed. `retry_after`: seconds that the provider asked us to wait."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[type["Transient"], tuple[str, float | None]]:
+        # Celery pickles exceptions between worker processes; the default would drop `retry_after`.
+        return type(self), (str(self), self.retry_after)
+
+
+class Permanent(Exception):  # noqa: N818 - a fate, not a fault of the program
+    """No attempt will ever succeed. The reason is shown to the user who owns the work."""
+
+
+class Cancelled(Exception):  # noqa: N818 - an outcome, not a fault
+    """Somebody asked for this job to stop; raised by `checkpoint()` inside it."""
+
+
+class LeaseLost(Exception):  # noqa: N818 - an outcome, not a fault
+    """This attempt no longer holds the job: its effect must not be committed."""
+
+
+class Undeclared(LedgerError, LookupError):
+    """A task name that no `@job` line declares, or an option that the ledger does not know."""

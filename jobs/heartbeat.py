@@ -1,0 +1,79 @@
+"""Keeps the lease of a long job: one thread a worker process, with a database connection of its own.
+
+Short jobs never hear of it: the thread looks once a second and leaves alone what is younger than that.
+It is a thread of the process that runs the body, not of its parent: a frozen process must fall silent.
+"""
+
+import threading
+import time
+
+import structlog
+from django.conf import settings
+from django.db import Error, connection
+
+from jobs import queries
+from jobs.current import CurrentJob
+
+log = structlog.get_logger(__name__)
+
+#: How often cancel is looked for, and the age at which a job is first looked at.
+LOOK_SECONDS = 1.0
+
+
+class Heartbeat(threading.Thread):
+    """Watches the one job that `watch` names."""
+
+    def __init__(self) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._job: CurrentJob | None = None
+        self._renewed_at = 0.0
+        self._gone = threading.Event()
+
+    def watch(self, job: CurrentJob) -> None:
+        """Keep the lease of `job` from now on."""
+        self._renewed_at = time.monotonic()
+        self._job = job
+
+    def forget(self) -> None:
+        """Keep no lease any more."""
+        self._job = None
+
+    def run(self) -> None:
+        """Look once a second, for ever."""
+        while not self._gone.wait(LOOK_SECONDS):
+            job = self._job
+            if job is not None and not job.lease_lost:
+                self._look(job)
+
+    def _look(self, job: CurrentJob) -> None:
+        try:
+            self._ask(job)
+        except Error as error:
+            connection.close()
+            log.warning("heartbeat_failed", job_id=job.id, reason=str(error))
+            # Whoever can't reach the ledger for a whole lease must assume that the job went to another.
+            job.lease_lost = time.monotonic() - self._renewed_at > settings.JOB_LEASE_SECONDS
+
+    def _ask(self, job: CurrentJob) -> None:
+        lease_seconds = settings.JOB_LEASE_SECONDS
+        # A third: two heartbeats may fail before the lease runs out.
+        if time.monotonic() - self._renewed_at >= lease_seconds / 3:
+            answer = queries.renew_lease(job.id, job.token, lease_seconds)
+            self._renewed_at = time.monotonic()
+        else:
+            answer = queries.look_at_lease(job.id, job.token)
+        if self._job is job:
+            job.lease_lost = answer is None
+            job.cancel_requested = bool(answer)
+
+
+_heartbeat: Heartbeat | None = None
+
+
+def of_this_process() -> Heartbeat:
+    """Return the process's heartbeat thread, started at the first job: threads do not survive a fork."""
+    global _heartbeat  # noqa: PLW0603 - one thread a process is the point
+    if _heartbeat is None or not _heartbeat.is_alive():
+        _heartbeat = Heartbeat()
+        _heartbeat.start()
+    return _heartbeat

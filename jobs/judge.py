@@ -1,0 +1,88 @@
+"""What becomes of a failed attempt: a value, decided here and nowhere else."""
+
+import traceback
+from dataclasses import dataclass
+from enum import StrEnum
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
+
+from jobs.errors import Cancelled, LeaseLost, Permanent, Transient
+from jobs.retry import retry_delay_seconds
+
+
+class Fate(StrEnum):
+    """Why an attempt failed."""
+
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    BUG = "bug"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed attempt as it is recorded."""
+
+    fate: Fate
+    error_class: str
+    message: str
+    traceback: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a failed attempt: wait so many seconds and retry, or (None) be dead."""
+
+    retry_in_seconds: float | None
+
+    @property
+    def is_dead(self) -> bool:
+        """True where no further attempt will be made."""
+        return self.retry_in_seconds is None
+
+
+#: Fates that cost no wait: the body is not known to be at fault, its worker is.
+_AT_ONCE = frozenset({Fate.LOST})
+
+
+def describe(error: BaseException) -> Failure:
+    """Sort an exception into its fate."""
+    return Failure(
+        fate=_fate_of(error),
+        error_class=type(error).__name__,
+        message=str(error) or type(error).__name__,
+        traceback="".join(traceback.format_exception(error)),
+        retry_after=error.retry_after if isinstance(error, Transient) else None,
+    )
+
+
+def judge(failure: Failure, *, attempt: int, max_attempts: int, base_seconds: float, jitter: float) -> Verdict:
+    """Decide on a failed `attempt` (1, 2, ...) out of `max_attempts`."""
+    if failure.fate is Fate.PERMANENT or attempt >= max_attempts:
+        return Verdict(None)
+    if failure.fate in _AT_ONCE:
+        return Verdict(0.0)
+    delay = retry_delay_seconds(attempt, base_seconds=base_seconds, jitter=jitter)
+    # A provider that names a time knows better than our doubling, unless it asks for less.
+    return Verdict(max(delay, failure.retry_after or 0.0))
+
+
+def _fate_of(error: BaseException) -> Fate:
+    match error:
+        case LeaseLost():
+            return Fate.SUPERSEDED
+        case Cancelled():
+            return Fate.CANCELLED
+        case Permanent():
+            return Fate.PERMANENT
+        # A deadlock, a serialization failure and a restarted server are the database's weather, not a bug.
+        case Transient() | OperationalError() | InterfaceError():
+            return Fate.TRANSIENT
+        case SoftTimeLimitExceeded():
+            return Fate.TIMEOUT
+    return Fate.BUG

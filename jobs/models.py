@@ -1,0 +1,153 @@
+"""The rows of the ledger."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Func, Q, Value
+from django.db.models.functions import Now
+
+from jobs.states import FINISHED, UNFINISHED, WAITING, JobState
+
+
+class Job(models.Model):
+    """One enqueued run of a task. Its id is the Celery task id, in log, message, Flower and mail header."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # The order of asking. The sequence stands in the first migration; created_at is the transaction's time,
+    # so it can't tell two jobs of one transaction apart.
+    seq = models.BigIntegerField(editable=False, db_default=Func(Value("jobs_job_seq"), function="nextval"))
+    name = models.CharField(max_length=200)
+    queue = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=JobState, default=JobState.QUEUED)
+    args = models.JSONField(default=list)
+    kwargs = models.JSONField(default=dict)
+    canvas = models.JSONField(default=dict, help_text="callbacks, errbacks, chain and chord of the Celery message.")
+    headers = models.JSONField(default=dict, help_text="The Celery message's headers, as the asker wrote them.")
+
+    run_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField()
+    publications = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(db_default=Now())
+    published_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    claim_token = models.UUIDField(null=True, blank=True, help_text="The fence: only its holder may settle.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=200, blank=True, help_text="Node name and process of the last claim.")
+
+    order_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - no key is not the empty key
+    unique_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - as above
+    root_id = models.UUIDField(help_text="The first job of the canvas or family that this one belongs to.")
+    parent_id = models.UUIDField(null=True, blank=True)
+    group_id = models.UUIDField(null=True, blank=True)
+    group_index = models.PositiveIntegerField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    error = models.TextField(blank=True, help_text="The last error in one line; all of them are in JobError.")
+    result = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        db_table = "jobs_job"
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=JobState.values), name="jobs_job_state_known"),
+            models.CheckConstraint(
+                # Exactly the running jobs are held by someone.
+                condition=Q(state=JobState.RUNNING, claim_token__isnull=False, lease_until__isnull=False)
+                | (~Q(state=JobState.RUNNING) & Q(claim_token__isnull=True, lease_until__isnull=True)),
+                name="jobs_job_running_is_claimed",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=FINISHED, finished_at__isnull=False)
+                | (~Q(state__in=FINISHED) & Q(finished_at__isnull=True)),
+                name="jobs_job_finished_has_time",
+            ),
+            models.UniqueConstraint(
+                fields=["unique_key"], condition=Q(unique_key__isnull=False), name="jobs_job_unique_key"
+            ),
+        ]
+        indexes = [
+            models.Index(  # queries.take_due, queries.next_due_seconds
+                fields=["queue", "run_at"],
+                condition=Q(published_at__isnull=True, state__in=WAITING),
+                name="jobs_job_due",
+            ),
+            models.Index(  # queries.take_due (bound in flight), queries.republish_unclaimed
+                fields=["queue", "published_at"],
+                condition=Q(published_at__isnull=False, state=JobState.QUEUED),
+                name="jobs_job_unclaimed",
+            ),
+            models.Index(  # queries.lock_lost
+                fields=["lease_until"], condition=Q(state=JobState.RUNNING), name="jobs_job_lease"
+            ),
+            models.Index(  # queries.take_due (oldest unfinished of a key)
+                fields=["order_key", "seq"],
+                condition=Q(order_key__isnull=False, state__in=UNFINISHED),
+                name="jobs_job_order",
+            ),
+            models.Index(fields=["root_id"], name="jobs_job_family"),
+            models.Index(  # retention.purge
+                fields=["finished_at"], condition=Q(state__in=FINISHED), name="jobs_job_settled"
+            ),
+            models.Index(fields=["-created_at", "-id"], name="jobs_job_newest"),
+            models.Index(fields=["state", "name"], name="jobs_job_counts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id} ({self.state})"
+
+
+class JobError(models.Model):
+    """One failed attempt, kept as long as its job."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="failures")
+    attempt = models.PositiveIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    worker = models.CharField(max_length=200, blank=True)
+    fate = models.CharField(max_length=16)
+    error_class = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True)
+    traceback = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "jobs_error"
+        ordering = ("attempt", "id")
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt}: {self.fate}: {self.message}"
+
+
+class Chord(models.Model):
+    """A chord whose header is under way: its body waits here, not in the broker."""
+
+    group_id = models.UUIDField(primary_key=True)
+    body = models.JSONField()
+    size = models.PositiveIntegerField(null=True, help_text="Unknown until the last part was asked for.")
+    created_at = models.DateTimeField(db_default=Now())
+    fired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "jobs_chord"
+
+    def __str__(self) -> str:
+        return f"chord {self.group_id} of {self.size}"
+
+
+class ChordPart(models.Model):
+    """The outcome of one part of a chord's header, counted once however often it is delivered."""
+
+    chord = models.ForeignKey(Chord, on_delete=models.CASCADE, related_name="parts")
+    index = models.PositiveIntegerField()
+    succeeded = models.BooleanField()
+    result = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "jobs_chordpart"
+        constraints = [models.UniqueConstraint(fields=["chord", "index"], name="jobs_chordpart_once")]
+
+    def __str__(self) -> str:
+        return f"part {self.index} of {self.chord_id}"

@@ -1,0 +1,30 @@
+"""What a task's `@job` line and the settings say together."""
+
+import random
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+
+#: A tenth at most on top of the delay, so that what failed together does not come back together.
+JITTER = 0.1
+
+
+def max_attempts_of(name: str) -> int:
+    """Return how many attempts a job of this task has."""
+    return _declared(name, "job_max_attempts") or settings.JOB_MAX_ATTEMPTS
+
+
+def retry_base_seconds_of(name: str) -> float:
+    """Return the first retry delay of this task."""
+    declared: float | None = _declared(name, "job_retry_base_seconds")
+    return settings.JOB_RETRY_BASE_SECONDS if declared is None else declared
+
+
+def some_jitter() -> float:
+    """Return a share between 0 and JITTER."""
+    return random.uniform(0, JITTER)  # noqa: S311 - spreads load, guards nothing
+
+
+def _declared(name: str, option: str) -> Any:
+    return getattr(current_app.tasks.get(name), option, None)

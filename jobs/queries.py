@@ -1,0 +1,395 @@
+"""All raw SQL of the ledger, one statement a function.
+
+Due times and leases are compared by the database's clock: the clocks of workers differ, the
+database's does not. `clock_timestamp()` and not `now()`, which stands still inside a transaction.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+#: The channel on which a commit with due jobs wakes the relays.
+CHANNEL = "jobs_due"
+
+_JSON_COLUMNS = frozenset({"args", "kwargs", "canvas", "headers"})
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job as it is asked for. `run_at`: ISO 8601, None for at once."""
+
+    id: str
+    name: str
+    queue: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    canvas: dict[str, Any]
+    headers: dict[str, Any]
+    max_attempts: int
+    run_at: str | None
+    order_key: str | None
+    unique_key: str | None
+    root_id: str
+    parent_id: str | None
+    group_id: str | None
+    group_index: int | None
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A due job, marked as published and now to be sent."""
+
+    id: str
+    name: str
+    queue: str
+    headers: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that this worker has just claimed."""
+
+    id: str
+    name: str
+    queue: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    canvas: dict[str, Any]
+    attempts: int
+    max_attempts: int
+    claim_token: UUID
+    worker: str
+    root_id: str
+    group_id: str | None
+    group_index: int | None
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """A running job whose row is locked for settling it from outside its own attempt."""
+
+    id: str
+    name: str
+    canvas: dict[str, Any]
+    attempts: int
+    max_attempts: int
+    claim_token: UUID
+    root_id: str
+    group_id: str | None
+    group_index: int | None
+    worker: str
+    cancel_requested: bool
+
+
+def insert_job(job: NewJob) -> bool:
+    """Add the job and wake the relays on commit. False, and nothing done, where id or unique key exist."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            with added as (
+                insert into jobs_job (
+                    id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
+                    publications, worker, order_key, unique_key, root_id, parent_id, group_id, group_index,
+                    request_id, error)
+                values (
+                    %(id)s, %(name)s, %(queue)s,
+                    case when %(run_at)s::timestamptz > clock_timestamp() then 'scheduled' else 'queued' end,
+                    %(args)s, %(kwargs)s, %(canvas)s, %(headers)s,
+                    coalesce(%(run_at)s::timestamptz, clock_timestamp()), 0, %(max_attempts)s,
+                    0, '', %(order_key)s, %(unique_key)s, %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s,
+                    %(request_id)s, '')
+                on conflict do nothing
+                returning id)
+            select pg_notify(%(channel)s, '') from added
+            """,
+            {
+                **vars(job),
+                "args": Jsonb(job.args),
+                "kwargs": Jsonb(job.kwargs),
+                "canvas": Jsonb(job.canvas),
+                "headers": Jsonb(job.headers),
+                "channel": CHANNEL,
+            },
+        )
+        return cursor.rowcount == 1
+
+
+def replace_running(job: NewJob, token: UUID) -> bool:
+    """Make the running job `job.id` another task's (Celery's `Task.replace`); its attempt ends here."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            update jobs_job
+            set name = %(name)s, queue = %(queue)s, args = %(args)s, kwargs = %(kwargs)s, canvas = %(canvas)s,
+                headers = %(headers)s, attempts = 0, max_attempts = %(max_attempts)s, state = 'queued',
+                run_at = clock_timestamp(), published_at = null, claim_token = null, lease_until = null
+            where id = %(id)s and claim_token = %(token)s and name <> %(name)s
+            """,
+            {
+                **vars(job),
+                "args": Jsonb(job.args),
+                "kwargs": Jsonb(job.kwargs),
+                "canvas": Jsonb(job.canvas),
+                "headers": Jsonb(job.headers),
+                "token": token,
+            },
+        )
+        return cursor.rowcount == 1
+
+
+def id_of_unique_key(unique_key: str) -> str:
+    """Return the id of the one job with this key."""
+    with connection.cursor() as cursor:
+        cursor.execute("select id from jobs_job where unique_key = %s", [unique_key])
+        return str(cursor.fetchone()[0])
+
+
+def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Published]:
+    """Mark the due jobs of each queue as published and return them, oldest first.
+
+    At most `in_flight` jobs of a queue are published and unclaimed at a time, so a flood in one queue
+    fills neither the broker nor the relay's batches. Of an order key, only the oldest unfinished job is due.
+    Two relays never take the same job (`skip locked`). The mark is committed before the message is sent:
+    a claim would else wait for this transaction.
+    """
+    return _fetch(
+        Published,
+        """
+        with taken as (
+            select due.id
+            from unnest(%(queues)s::text[]) as wanted(queue)
+            cross join lateral (
+                select job.id
+                from jobs_job job
+                where job.queue = wanted.queue
+                    and job.published_at is null
+                    and job.state in ('queued', 'scheduled', 'retrying')
+                    and job.run_at <= clock_timestamp()
+                    and (job.order_key is null or not exists (
+                        select 1 from jobs_job other
+                        where other.order_key = job.order_key
+                            and other.state in ('queued', 'scheduled', 'retrying', 'running')
+                            and other.id <> job.id
+                            and (other.seq < job.seq or other.state = 'running' or other.published_at is not null)))
+                order by job.run_at, job.seq
+                limit least(%(batch)s, greatest(0, %(in_flight)s - (
+                    select count(*) from jobs_job unclaimed
+                    where unclaimed.queue = wanted.queue
+                        and unclaimed.published_at is not null
+                        and unclaimed.state = 'queued')))
+                for update of job skip locked) as due)
+        update jobs_job job
+        set state = 'queued', published_at = clock_timestamp(), publications = publications + 1
+        from taken
+        where job.id = taken.id
+        returning job.id::text as id, job.name, job.queue, job.headers, job.attempts
+        """,
+        {"queues": list(queues), "batch": batch, "in_flight": in_flight},
+    )
+
+
+def unmark_published(ids: Iterable[str]) -> None:
+    """Put jobs back whose message the broker did not take."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update jobs_job set published_at = null where id = any(%s::uuid[]) and state = 'queued'", [list(ids)]
+        )
+
+
+def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
+    """Make jobs due again that were published and never claimed: the broker may have lost them.
+
+    The wait doubles with each publication, up to 64 times `after_seconds`, since a long queue is the more
+    likely reason; a needless second message is dropped by the claim.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            with waiting as (
+                select id from jobs_job
+                where state = 'queued' and published_at is not null
+                    and published_at < clock_timestamp()
+                        - make_interval(secs => %(after)s * power(2, least(publications - 1, 6)))
+                order by published_at
+                limit %(batch)s
+                for update skip locked)
+            update jobs_job job set published_at = null from waiting where job.id = waiting.id
+            """,
+            {"after": after_seconds, "batch": batch},
+        )
+        return cursor.rowcount
+
+
+def next_due_seconds(limit: float) -> float:
+    """Return how long until the next job falls due, 0 to `limit` seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select extract(epoch from min(run_at) - clock_timestamp())::float from jobs_job
+            where published_at is null and state in ('scheduled', 'retrying') and run_at > clock_timestamp()
+            """
+        )
+        seconds = cursor.fetchone()[0]
+    return limit if seconds is None else min(limit, max(0.0, seconds))
+
+
+def claim(job_id: str, token: UUID, worker: str, lease_seconds: float) -> Claimed | None:
+    """Take a published job: running, attempt + 1, lease. None where it is not to be had (a second delivery)."""
+    rows = _fetch(
+        Claimed,
+        """
+        update jobs_job
+        set state = 'running', attempts = attempts + 1, claim_token = %(token)s, worker = %(worker)s,
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = clock_timestamp()
+        where id = %(id)s and state = 'queued'
+        returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts,
+            claim_token, worker, root_id::text as root_id, group_id::text as group_id, group_index, request_id
+        """,
+        {"id": job_id, "token": token, "worker": worker, "lease": lease_seconds},
+    )
+    return rows[0] if rows else None
+
+
+def postpone(job_id: str, seconds: float) -> None:
+    """Make a published job wait, no attempt spent."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            update jobs_job
+            set state = 'scheduled', published_at = null, publications = 0,
+                run_at = clock_timestamp() + make_interval(secs => %(seconds)s)
+            where id = %(id)s and state = 'queued'
+            """,
+            {"id": job_id, "seconds": seconds},
+        )
+
+
+def renew_lease(job_id: str, token: UUID, lease_seconds: float) -> bool | None:
+    """Renew the lease. Returns whether cancel was asked for; None where the lease is not ours any more."""
+    return _flag(
+        """
+        update jobs_job set lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        where id = %(id)s and claim_token = %(token)s
+        returning cancel_requested_at is not null
+        """,
+        {"id": job_id, "token": token, "lease": lease_seconds},
+    )
+
+
+def look_at_lease(job_id: str, token: UUID) -> bool | None:
+    """The same answer as `renew_lease`, nothing written."""
+    return _flag(
+        "select cancel_requested_at is not null from jobs_job where id = %(id)s and claim_token = %(token)s",
+        {"id": job_id, "token": token},
+    )
+
+
+def settle_succeeded(job_id: str, token: UUID, result: Any) -> bool:
+    """Record success. False where the claim is not ours any more: the caller must roll back."""
+    return _settle(
+        "state = 'succeeded', finished_at = clock_timestamp(), result = %(result)s, error = ''",
+        {"id": job_id, "token": token, "result": Jsonb(result)},
+    )
+
+
+def settle_dead(job_id: str, token: UUID, error: str) -> bool:
+    """Record that no further attempt will be made."""
+    return _settle(
+        "state = 'dead', finished_at = clock_timestamp(), error = %(error)s",
+        {"id": job_id, "token": token, "error": error},
+    )
+
+
+def settle_cancelled(job_id: str, token: UUID) -> bool:
+    """Record that the job stopped because somebody asked for it."""
+    return _settle("state = 'cancelled', finished_at = clock_timestamp()", {"id": job_id, "token": token})
+
+
+def settle_retrying(job_id: str, token: UUID, error: str, delay_seconds: float) -> bool:
+    """Record a failed attempt; the next is due after the delay."""
+    return _settle(
+        "state = 'retrying', published_at = null, publications = 0, error = %(error)s,"
+        " run_at = clock_timestamp() + make_interval(secs => %(delay)s)",
+        {"id": job_id, "token": token, "error": error, "delay": delay_seconds},
+    )
+
+
+def hand_back(job_id: str, worker: str) -> bool:
+    """Return a running job of `worker` to its queue as if it had not been claimed, no attempt spent."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            update jobs_job
+            set state = 'queued', attempts = attempts - 1, published_at = null, publications = 0,
+                run_at = clock_timestamp(), claim_token = null, lease_until = null
+            where id = %(id)s and state = 'running' and worker = %(worker)s
+            """,
+            {"id": job_id, "worker": worker},
+        )
+        return cursor.rowcount == 1
+
+
+def lock_lost(*, batch: int) -> list[Held]:
+    """Lock running jobs whose lease ran out; what another rescuer holds is left to it."""
+    return _fetch(Held, f"{_HELD} where state = 'running' and lease_until < clock_timestamp()"  # noqa: S608 - constants
+                  " order by lease_until limit %(batch)s for update skip locked", {"batch": batch})
+
+
+def lock_held_by(job_id: str, worker: str) -> Held | None:
+    """Lock a running job if just this worker process holds it."""
+    rows = _fetch(Held, f"{_HELD} where id = %(id)s and state = 'running' and worker = %(worker)s for update",  # noqa: S608
+                  {"id": job_id, "worker": worker})
+    return rows[0] if rows else None
+
+
+def wake_relays() -> None:
+    """Wake the relays when the current transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_notify(%s, '')", [CHANNEL])
+
+
+_HELD = """
+    select id::text as id, name, canvas, attempts, max_attempts, claim_token, root_id::text as root_id,
+        group_id::text as group_id, group_index, worker, cancel_requested_at is not null as cancel_requested
+    from jobs_job
+"""
+
+
+def _settle(changes: str, parameters: dict[str, Any]) -> bool:
+    # The fence: only who holds the claim may settle. A worker that was frozen and wakes up changes no row.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"update jobs_job set {changes}, claim_token = null, lease_until = null"  # noqa: S608 - constants
+            " where id = %(id)s and claim_token = %(token)s",
+            parameters,
+        )
+        return cursor.rowcount == 1
+
+
+def _flag(statement: str, parameters: dict[str, Any]) -> bool | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+    return None if row is None else bool(row[0])
+
+
+def _fetch(kind: Callable[..., Row], statement: str, parameters: dict[str, Any]) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        names = [column.name for column in cursor.description or ()]
+        return [kind(**_decoded(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def _decoded(row: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    # Django hands JSONB over as text, so that a model's field may choose its decoder.
+    return {name: json.loads(value) if name in _JSON_COLUMNS else value for name, value in row}

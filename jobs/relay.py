@@ -1,0 +1,95 @@
+"""The relay: publishes due jobs, wakes on commit, rescues what was lost.
+
+Any number may run, on any machine: rows are taken with `skip locked`. It is a process of its own and not a
+thread of the worker: threads and connections in a parent are hazards to every process forked later.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from celery import Celery
+from django.conf import settings
+from django.db import Error, connection
+
+from jobs import queries
+from jobs.publisher import BrokerAway, Publisher
+from jobs.rescue import rescue
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+#: The longest pause after a broker or database that does not answer.
+MAX_PAUSE_SECONDS = 5.0
+
+
+class Relay:
+    """One relay. `run` returns when `should_stop` says so, within a poll."""
+
+    def __init__(self, app: Celery, should_stop: Callable[[], bool]) -> None:
+        self._queues = sorted(app.amqp.queues)
+        self._publisher = Publisher(app)
+        self._should_stop = should_stop
+        self._failures = 0
+        self._rescue_at = 0.0
+
+    def run(self) -> None:
+        """Publish and rescue until told to stop."""
+        log.info("relay_started", queues=self._queues)
+        while not self._should_stop():
+            try:
+                self._turn()
+            except BrokerAway as away:
+                self._pause("broker", str(away))
+            except Error as error:
+                connection.close()
+                self._pause("database", str(error))
+        self._publisher.close()
+        log.info("relay_stopped")
+
+    def _turn(self) -> None:
+        if connection.connection is None:
+            self._listen()
+        if time.monotonic() >= self._rescue_at:
+            rescue()
+            self._rescue_at = time.monotonic() + settings.JOB_POLL_SECONDS
+        if publish_due(self._queues, self._publisher) < BATCH:
+            wait_for_commit(queries.next_due_seconds(limit=settings.JOB_POLL_SECONDS))
+        self._failures = 0
+
+    def _listen(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"listen {queries.CHANNEL}")
+        # After an outage of the database every lease may have run out: their holders are to renew first.
+        self._rescue_at = time.monotonic() + settings.JOB_LEASE_SECONDS / 3
+
+    def _pause(self, what: str, reason: str) -> None:
+        self._failures += 1
+        seconds = min(MAX_PAUSE_SECONDS, 0.1 * 2**self._failures)
+        log.warning("relay_paused", waits_for=what, reason=reason, seconds=seconds)
+        _sleep_unless(self._should_stop, seconds)
+
+
+def publish_due(queues: list[str], publisher: Publisher) -> int:
+    """Publish one batch of due jobs of each queue and return how many. Raises BrokerAway with the rest put back."""
+    jobs = queries.take_due(queues, batch=BATCH, in_flight=settings.JOB_MAX_IN_FLIGHT)
+    try:
+        publisher.publish(jobs)
+    except BrokerAway as away:
+        queries.unmark_published(away.untaken)
+        raise
+    if jobs:
+        log.debug("jobs_published", count=len(jobs))
+    return len(jobs)
+
+
+def wait_for_commit(seconds: float) -> None:
+    """Return when a commit brought due jobs, or after so many seconds."""
+    for _notification in connection.connection.notifies(timeout=seconds, stop_after=1):
+        return
+
+
+def _sleep_unless(should_stop: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not should_stop():
+        time.sleep(0.1)  # noqa: TID251 - a process of its own that waits for an outage to end

@@ -1,0 +1,52 @@
+"""What the worker's parent process sees of its pool: a child that dies, a time limit, a stop.
+
+Celery's parent would report to the result backend; here it tells the ledger, at once instead of after the lease.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from billiard.exceptions import WorkerLostError
+from celery.worker.request import Request
+from celery.worker import state
+from django.db import Error, connections
+
+from jobs import queries, rescue
+from jobs.judge import Fate
+
+log = structlog.get_logger(__name__)
+
+
+class JobRequest(Request):  # type: ignore[misc]  # celery-types leaves the class untyped
+    """A delivered wake-up in the worker's parent process."""
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Settle the job whose process was killed at its hard time limit."""
+        super().on_timeout(soft, timeout)
+        if not soft:
+            self._report(lambda worker: rescue.report_lost(
+                self.id, worker, Fate.TIMEOUT, f"over its hard time limit of {timeout} s"))
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+        """Settle the job whose process died under it."""
+        super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError | SystemExit) and not state.should_terminate:
+            self._report(lambda worker: rescue.report_lost(self.id, worker, Fate.LOST, str(error)))
+
+    def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
+        """Hand the job back when the worker stops before it is done; it costs no attempt."""
+        super().cancel(pool, signal=signal, emit_retry=emit_retry)
+        self._report(lambda worker: queries.hand_back(self.id, worker))
+
+    def _report(self, tell: Callable[[str], bool]) -> None:
+        if not self.worker_pid:
+            return
+        try:
+            tell(f"{self.hostname}/{self.worker_pid}")
+        except Error as error:
+            log.warning("report_to_ledger_failed", job_id=self.id, reason=str(error))
+        finally:
+            # A connection left open here would be shared by every pool process forked later.
+            connections.close_all()

@@ -1,0 +1,50 @@
+"""Brings back what a dead worker held and what the broker lost."""
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from jobs import queries, settle
+from jobs.judge import Failure, Fate
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+
+
+def rescue() -> int:
+    """Return jobs to their queues: lease expired, or published and never claimed. Returns how many."""
+    republished = queries.republish_unclaimed(settings.JOB_REPUBLISH_SECONDS, batch=BATCH)
+    if republished:
+        log.warning("jobs_republished", count=republished)
+    return republished + _rescue_lost()
+
+
+@transaction.atomic
+def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
+    """Settle the job of a pool process that its parent saw die, at once instead of after the lease.
+
+    False where that process no longer holds it. Twice: the second report finds it settled.
+    """
+    held = queries.lock_held_by(job_id, worker)
+    if held is not None:
+        _settle_lost(held, Failure(fate, "WorkerLost", reason))
+    return held is not None
+
+
+@transaction.atomic
+def _rescue_lost() -> int:
+    lost = queries.lock_lost(batch=BATCH)
+    for held in lost:
+        _settle_lost(held, Failure(Fate.LOST, "LeaseExpired", f"{held.worker} fell silent"))
+    return len(lost)
+
+
+def _settle_lost(held: queries.Held, failure: Failure) -> None:
+    attempt = settle.Attempt.of(held)
+    if held.cancel_requested:
+        settle.cancel(attempt)
+        return
+    verdict = settle.fail(attempt, failure)
+    report = log.error if verdict.is_dead else log.warning
+    report("job_rescued", job_id=held.id, name=held.name, fate=failure.fate, reason=failure.message, dead=verdict.is_dead)

@@ -1,0 +1,26 @@
+"""Lets go of settled jobs, a batch at a time, so that no statement holds many rows for long."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs.models import Chord, Job
+from jobs.states import JobState
+
+BATCH = 1000
+
+
+def purge(batch: int = BATCH) -> int:
+    """Delete up to `batch` jobs that were settled longer ago than JOB_RETENTION_DAYS; returns how many.
+
+    Dead jobs stay until somebody has looked at them, ten times as long.
+    """
+    days = settings.JOB_RETENTION_DAYS
+    old = Q(state__in=(JobState.SUCCEEDED, JobState.CANCELLED), finished_at__lt=Now() - timedelta(days=days))
+    forgotten = Q(state=JobState.DEAD, finished_at__lt=Now() - timedelta(days=10 * days))
+    ids = list(Job.objects.filter(old | forgotten).values_list("pk", flat=True)[:batch])
+    Job.objects.filter(pk__in=ids).delete()
+    Chord.objects.filter(fired_at__lt=Now() - timedelta(days=days)).delete()
+    return len(ids)

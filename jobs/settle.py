@@ -1,0 +1,114 @@
+"""The end of an attempt: outcome, history, result and continuation in one transaction.
+
+Each function raises LeaseLost, and so rolls back, where the claim is not ours any more.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs import chords, continuation, judge, policy, queries
+from jobs.errors import LeaseLost
+from jobs.judge import Failure
+from jobs.models import JobError
+
+@dataclass(frozen=True)
+class Attempt:
+    """The claimed attempt that is being settled: by its own worker, its worker's parent or the rescuer."""
+
+    id: str
+    name: str
+    number: int
+    max_attempts: int
+    token: UUID
+    root_id: str
+    canvas: dict[str, Any]
+    group_id: str | None
+    group_index: int | None
+    worker: str
+
+    @classmethod
+    def of(cls, row: queries.Claimed | queries.Held) -> "Attempt":
+        """Return the attempt that a claimed or locked row stands for."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            number=row.attempts,
+            max_attempts=row.max_attempts,
+            token=row.claim_token,
+            root_id=row.root_id,
+            canvas=row.canvas,
+            group_id=row.group_id,
+            group_index=row.group_index,
+            worker=row.worker,
+        )
+
+
+@transaction.atomic
+def succeed(attempt: Attempt, result: Any) -> None:
+    """Record success and enqueue what follows."""
+    _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
+    continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
+    if attempt.canvas.get("chord") and attempt.group_id is not None:
+        chords.return_part(attempt.group_id, attempt.group_index or 0, result)
+    queries.wake_relays()
+
+
+@transaction.atomic
+def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
+    """Record a failed attempt: retrying, or dead with its errbacks enqueued. Returns the verdict."""
+    verdict = judge.judge(
+        failure,
+        attempt=_attempt_of_this_round(attempt),
+        max_attempts=policy.max_attempts_of(attempt.name),
+        base_seconds=policy.retry_base_seconds_of(attempt.name),
+        jitter=policy.some_jitter(),
+    )
+    _keep_error(attempt, failure)
+    if verdict.retry_in_seconds is None:
+        _bury(attempt, failure)
+    else:
+        held = queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds)
+        _held(held, attempt)
+    queries.wake_relays()
+    return verdict
+
+
+@transaction.atomic
+def cancel(attempt: Attempt) -> None:
+    """Record that the job stopped on request."""
+    _held(queries.settle_cancelled(attempt.id, attempt.token), attempt)
+    queries.wake_relays()
+
+
+def _bury(attempt: Attempt, failure: Failure) -> None:
+    _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
+    errbacks = attempt.canvas.get("errbacks") or []
+    continuation.enqueue_errbacks(errbacks, attempt.id, attempt.number, attempt.root_id)
+    if attempt.canvas.get("chord") and attempt.group_id is not None:
+        chords.fail_part(attempt.group_id, attempt.group_index or 0, attempt.id, attempt.number)
+
+
+def _attempt_of_this_round(attempt: Attempt) -> int:
+    # A job retried by hand gets its attempts anew: they are added to max_attempts, and delays start again at 1.
+    spare = attempt.max_attempts - attempt.number
+    return max(1, policy.max_attempts_of(attempt.name) - spare)
+
+
+def _keep_error(attempt: Attempt, failure: Failure) -> None:
+    JobError.objects.create(
+        job_id=attempt.id,
+        attempt=attempt.number,
+        worker=attempt.worker,
+        fate=failure.fate,
+        error_class=failure.error_class,
+        message=failure.message,
+        traceback=failure.traceback,
+    )
+
+
+def _held(settled: bool, attempt: Attempt) -> None:
+    if not settled:
+        raise LeaseLost(attempt.id)

@@ -1,0 +1,58 @@
+"""The states of a job and every move between them: the one place where a reader sees them all.
+
+              enqueue                    relay              claim
+    (nothing) ────────▶ queued ◀───────────────── running ◀─────── queued (published)
+                  │       ▲  ▲                      │
+          run_at  │       │  │ lease lost,          ├──▶ succeeded   settled, its continuation enqueued
+          later   ▼       │  │ handed back          ├──▶ retrying    failed, run_at lies ahead
+              scheduled ──┘  └── dead (by hand)     ├──▶ dead        failed for good, kept
+                                                    └──▶ cancelled   stopped on request
+
+`docs/jobs.md` draws the same as a picture; `tests/unit/jobs/test_states.py` compares both with `MOVES`.
+"""
+
+from django.db import models
+
+
+class JobState(models.TextChoices):
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+#: Waiting for a worker: not published yet, or published and not claimed yet.
+WAITING = (JobState.QUEUED, JobState.SCHEDULED, JobState.RETRYING)
+UNFINISHED = (*WAITING, JobState.RUNNING)
+FINISHED = (JobState.SUCCEEDED, JobState.DEAD, JobState.CANCELLED)
+
+#: from -> {to: who moves it}. A move that is not here is a defect.
+MOVES: dict[JobState, dict[JobState, str]] = {
+    JobState.SCHEDULED: {
+        JobState.QUEUED: "relay: run_at was reached",
+        JobState.CANCELLED: "control.cancel",
+    },
+    JobState.QUEUED: {
+        JobState.RUNNING: "claim: attempt + 1, lease, token",
+        JobState.SCHEDULED: "claim: over the rate limit, no attempt spent",
+        JobState.DEAD: "relay: the row can't be published",
+        JobState.CANCELLED: "control.cancel",
+    },
+    JobState.RUNNING: {
+        JobState.SUCCEEDED: "settle: the body returned",
+        JobState.RETRYING: "settle: transient, bug or time limit; rescue: the lease ran out",
+        JobState.DEAD: "settle: permanent, or no attempt left",
+        JobState.CANCELLED: "settle: cancel was asked for",
+        JobState.QUEUED: "settle: handed back by a worker that stops, or replaced by its own body",
+    },
+    JobState.RETRYING: {
+        JobState.QUEUED: "relay: run_at was reached",
+        JobState.CANCELLED: "control.cancel",
+    },
+    JobState.DEAD: {JobState.QUEUED: "control.retry"},
+    JobState.CANCELLED: {JobState.QUEUED: "control.retry"},
+    JobState.SUCCEEDED: {},
+}

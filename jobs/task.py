@@ -1,0 +1,138 @@
+"""A run of a job, top to bottom: let through, claim, run, judge, settle."""
+
+import os
+from contextlib import nullcontext
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import Ignore, Retry
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from structlog.contextvars import bound_contextvars
+
+from jobs import heartbeat, limits, queries, settle
+from jobs.current import CurrentJob, running
+from jobs.errors import Cancelled, LeaseLost, Permanent
+from jobs.judge import Failure, Fate, describe
+
+log = structlog.get_logger(__name__)
+
+
+class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the class untyped
+    """A task whose runs are jobs of the ledger. Declared by `@job`, never by hand.
+
+    The message that brings a worker here is a wake-up with an id: arguments and canvas come from the claim,
+    so Celery's own tracer finds nothing to continue and nothing to store.
+    """
+
+    abstract = True
+    # Acknowledged when the worker starts it: the lease, not the broker, brings back what a dead worker held.
+    # Measured and explained in config/brokers.py.
+    acks_late = False
+    # Outcomes, not surprises: Celery reports them without a traceback.
+    throws = (Permanent, Cancelled, LeaseLost)
+    Request = "jobs.request:JobRequest"
+
+    rate_limit_name: str | None = None
+    atomic = False
+    job_max_attempts: int | None = None
+    job_retry_base_seconds: float | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.request.called_directly:
+            return self.run(*args, **kwargs)
+        close_old_connections()
+        job_id = self.request.id
+        with bound_contextvars(job_id=job_id, name=self.name):
+            self._let_through(job_id)
+            claimed = queries.claim(job_id, uuid4(), worker_name(self.request.hostname), settings.JOB_LEASE_SECONDS)
+            if claimed is None:
+                # A second delivery, or a job cancelled meanwhile.
+                log.info("delivery_dropped")
+                raise Ignore
+            with bound_contextvars(attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id):
+                return self._attempt(claimed)
+
+    def _let_through(self, job_id: str) -> None:
+        """Put the job back, no attempt spent, where its provider's rate is used up."""
+        wait_seconds = limits.wait_seconds(self.rate_limit_name)
+        if wait_seconds > 0:
+            queries.postpone(job_id, wait_seconds)
+            queries.wake_relays()
+            log.info("job_postponed", limit=self.rate_limit_name, seconds=round(wait_seconds, 3))
+            raise Retry("over the rate limit", when=wait_seconds)
+
+    def _attempt(self, claimed: queries.Claimed) -> Any:
+        """Run a claimed job to its end."""
+        job = CurrentJob(
+            id=claimed.id,
+            name=claimed.name,
+            queue=claimed.queue,
+            attempt=claimed.attempts,
+            max_attempts=claimed.max_attempts,
+            root_id=claimed.root_id,
+            request_id=claimed.request_id or None,
+            token=claimed.claim_token,
+        )
+        log.info("job_claimed")
+        keeper = heartbeat.of_this_process()
+        keeper.watch(job)
+        try:
+            with running(job):
+                result = self._run_and_settle(claimed)
+        except Exception as error:  # noqa: BLE001 - the one place where every failure is judged
+            raise _outcome_of(error, claimed, job) from error
+        finally:
+            keeper.forget()
+        log.info("job_succeeded")
+        return result
+
+    def _run_and_settle(self, claimed: queries.Claimed) -> Any:
+        # Task.replace hands these on to its successor; they are taken back before Celery's tracer looks.
+        lent = {word: claimed.canvas.get(word) for word in ("callbacks", "errbacks", "chain", "chord")}
+        self.request.update(lent)
+        try:
+            with transaction.atomic() if self.atomic else nullcontext():
+                result = self.run(*claimed.args, **claimed.kwargs)
+                settle.succeed(settle.Attempt.of(claimed), result)
+        finally:
+            self.request.update(dict.fromkeys(lent))
+        return result
+
+
+def worker_name(node: str, pid: int | None = None) -> str:
+    """Return the name under which a worker process claims."""
+    return f"{node}/{pid or os.getpid()}"
+
+
+def _outcome_of(error: Exception, claimed: queries.Claimed, job: CurrentJob) -> Exception:
+    """Settle a failed attempt and return what Celery is to see of it."""
+    if job.replaced and isinstance(error, Ignore):
+        return error
+    failure = describe(error)
+    try:
+        return _settle_failure(failure, settle.Attempt.of(claimed), error)
+    except LeaseLost:
+        log.warning("job_superseded", reason=failure.message)
+        return Ignore()
+
+
+def _settle_failure(failure: Failure, attempt: settle.Attempt, error: Exception) -> Exception:
+    if failure.fate is Fate.SUPERSEDED:
+        raise LeaseLost(attempt.id)
+    if failure.fate is Fate.CANCELLED:
+        settle.cancel(attempt)
+        log.info("job_cancelled")
+        return Ignore()
+    verdict = settle.fail(attempt, failure)
+    unexpected = failure.fate is Fate.BUG
+    if verdict.retry_in_seconds is None:
+        log.error("job_dead", fate=failure.fate, reason=failure.message, exc_info=error if unexpected else None)
+        return error
+    report = log.error if unexpected else log.warning
+    seconds = round(verdict.retry_in_seconds, 3)
+    report("job_retrying", fate=failure.fate, reason=failure.message, seconds=seconds, exc_info=unexpected and error)
+    # Shows as RETRY in Flower and in Celery's metrics; publishes nothing, run_at does that.
+    return Retry(failure.message, exc=error, when=verdict.retry_in_seconds)
