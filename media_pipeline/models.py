@@ -87,12 +87,16 @@ class Video(models.Model):
     duration_seconds = models.FloatField(null=True, blank=True)
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
-    source = models.CharField(max_length=200, blank=True, help_text="Name in the film's folder; empty: erased")
+    source = models.CharField(
+        max_length=200, blank=True, help_text="Name in the film's folder; empty: erased"
+    )
     source_bytes = models.PositiveBigIntegerField(default=0)
     film = models.JSONField(null=True, blank=True, help_text="What probing found")
     plan = models.JSONField(null=True, blank=True, help_text="Grid, rungs and chunks; empty until probed")
     vmaf = models.FloatField(null=True, blank=True, help_text="Quality of the best rendition, 0 to 100")
-    root_job = models.UUIDField(null=True, blank=True, help_text="First job of the present run of the pipeline")
+    root_job = models.UUIDField(
+        null=True, blank=True, help_text="First job of the present run of the pipeline"
+    )
     version = models.PositiveBigIntegerField(default=0, help_text="Grows with each change an owner can see")
 
     class Meta:
@@ -160,7 +164,9 @@ class Chunk(models.Model):
 
         constraints = (
             models.UniqueConstraint(fields=("video", "number"), name="chunk_once_a_video"),
-            models.CheckConstraint(condition=Q(frames_done__lte=F("frames")), name="chunk_done_within_frames"),
+            models.CheckConstraint(
+                condition=Q(frames_done__lte=F("frames")), name="chunk_done_within_frames"
+            ),
         )
 
     def __str__(self) -> str:
@@ -173,7 +179,9 @@ class Asset(models.Model):
 
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="assets")
     kind = models.CharField(max_length=12, choices=AssetKind.choices)
-    name = models.CharField(max_length=100, help_text="Distinguishes files of a kind: height, number, language")
+    name = models.CharField(
+        max_length=100, help_text="Distinguishes files of a kind: height, number, language"
+    )
     path = models.CharField(max_length=300, help_text="Below the film's output folder")
     bytes = models.PositiveBigIntegerField()
 

@@ -1,0 +1,91 @@
+"""Remove films: one for its owner, all of a user whose account is deleted."""
+
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import control
+from jobs.current import checkpoint
+from jobs.enqueue import enqueue
+from media_pipeline import queries, storage
+from media_pipeline.models import Asset, Video, VideoState
+from media_pipeline.progress import announce
+
+log = structlog.get_logger(__name__)
+
+# An encoder that was told to stop is gone within a second or two.
+_SECONDS_BETWEEN_LOOKS = 3
+_VIDEOS_AT_ONCE = 100
+
+
+def delete_video(video_id: UUID) -> None:
+    """Stop the film's work, and remove its rows and every file. Twice: nothing is there.
+
+    Files go after the commit; a job goes over the folder until no step runs that could write into it.
+    """
+    with transaction.atomic():
+        video = queries.locked(video_id)
+        if video is None:
+            return
+        _stop(video)
+        root_job = str(video.root_job) if video.root_job else None
+        video.delete()
+        enqueue("media_pipeline.remove_files", str(video_id), root_job)
+        announce(video_id)
+    storage.remove_film(video_id)
+    log.info("video_deleted", video_id=str(video_id))
+
+
+def remove_files(video_id: str, root_job: str | None) -> None:
+    """Remove the files of a film without a row; look again while a step of it runs. Twice: no file left."""
+    storage.remove_film(video_id)
+    if root_job is not None and queries.unfinished_jobs(root_job).exists():
+        enqueue("media_pipeline.remove_files", video_id, root_job, delay_seconds=_SECONDS_BETWEEN_LOOKS)
+
+
+def erase_files(user_id: str) -> int:
+    """Remove what the user uploaded and what was cut from it; return how many films that were.
+
+    Cut in pieces, so that a repeat goes on where it ended. Twice: 0.
+    """
+    erased = 0
+    while batch := list(Video.objects.filter(owner_id=user_id).exclude(source="")[:_VIDEOS_AT_ONCE]):
+        for video in batch:
+            checkpoint()
+            _stop(video)
+            storage.remove_source(video.pk)
+            erased += Video.objects.filter(pk=video.pk).exclude(source="").update(source="", source_bytes=0)
+    return erased
+
+
+def erase_assets(user_id: str) -> int:
+    """Remove what was made from the user's films, files and rows; return how many recorded files that were.
+
+    The films' rows go with their owner's. Twice: 0.
+    """
+    erased = 0
+    for video in Video.objects.filter(owner_id=user_id).iterator(_VIDEOS_AT_ONCE):
+        checkpoint()
+        _stop(video)
+        storage.remove_work(video.pk)
+        storage.remove_outputs(video.pk)
+        erased += Asset.objects.filter(video=video).delete()[0]
+        if video.root_job is not None and queries.unfinished_jobs(video.root_job).exists():
+            enqueue(
+                "media_pipeline.remove_files",
+                str(video.pk),
+                str(video.root_job),
+                delay_seconds=_SECONDS_BETWEEN_LOOKS,
+            )
+    return erased
+
+
+@transaction.atomic
+def _stop(video: Video) -> None:
+    """Let nothing of the film run on; what runs already notices within a second."""
+    queries.locked(video.pk)
+    queries.move(video.pk, VideoState.CANCELLED, finished_at=timezone.now())
+    if video.root_job is not None:
+        control.cancel_tree(str(video.root_job))

@@ -1,0 +1,66 @@
+"""What a film goes through: the one place that says what follows what and what runs beside what.
+
+probe ─▶ ┬ encode, one job a chunk ──────────────────────┬─▶ package ─▶ finish
+         ├ audio                     (only with sound)    │
+         ├ grab ─▶ process thumbnails ─▶ storyboard       │
+         └ subtitles                 (only with sound or text)
+"""
+
+from typing import Final
+from uuid import UUID
+
+from jobs.canvas import Signature, chain, chord, step
+from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.models import StepName
+
+STEP_OF_TASK: Final[dict[str, StepName]] = {
+    "media_pipeline.probe": StepName.PROBE,
+    "media_pipeline.encode": StepName.ENCODE,
+    "media_pipeline.audio": StepName.AUDIO,
+    "media_pipeline.grab_thumbnails": StepName.THUMBNAILS,
+    "media_pipeline.process_thumbnails": StepName.THUMBNAILS,
+    "media_pipeline.storyboard": StepName.STORYBOARD,
+    "media_pipeline.subtitles": StepName.SUBTITLES,
+    "media_pipeline.package": StepName.PACKAGE,
+    "media_pipeline.finish": StepName.FINISH,
+}
+
+
+def opening(video_id: UUID | str) -> Signature:
+    """Return the first job; what it finds out decides the rest."""
+    return _failing_film(step("media_pipeline.probe", str(video_id)), video_id)
+
+
+def canvas(video_id: UUID | str, film: Film, plan: Plan) -> Signature:
+    """Return everything after the probe."""
+    name = str(video_id)
+    beside = [step("media_pipeline.encode", name, chunk.number) for chunk in plan.chunks]
+    if plan.has_audio:
+        beside.append(step("media_pipeline.audio", name))
+    beside.append(
+        chain(
+            step("media_pipeline.grab_thumbnails", name),
+            step("media_pipeline.process_thumbnails", name),
+            step("media_pipeline.storyboard", name),
+        )
+    )
+    if has_words(film):
+        beside.append(step("media_pipeline.subtitles", name))
+    after = chain(step("media_pipeline.package", name), step("media_pipeline.finish", name))
+    return _failing_film(chord(beside, after), video_id)
+
+
+def left_out(film: Film, plan: Plan) -> list[StepName]:
+    """Return the steps that have nothing to do for this film."""
+    empty = {StepName.AUDIO: not plan.has_audio, StepName.SUBTITLES: not has_words(film)}
+    return [name for name, is_empty in empty.items() if is_empty]
+
+
+def has_words(film: Film) -> bool:
+    """Whether the film may yield subtitles: it has sound, or text tracks of its own."""
+    return film.has_audio or bool(film.texts)
+
+
+def _failing_film(signature: Signature, video_id: UUID | str) -> Signature:
+    """Let a job that is dead anywhere in `signature` fail the film."""
+    return signature.on_error(step("media_pipeline.fail_video", str(video_id)))

@@ -1,0 +1,102 @@
+"""Sets of rows of the video app, each named for what it returns."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Prefetch, QuerySet
+
+from accounts.models import Project
+from jobs.models import Job, JobError
+from jobs.states import UNFINISHED, JobState
+from media_pipeline.models import (
+    FINAL_STATES,
+    Asset,
+    Chunk,
+    Step,
+    StepName,
+    StepState,
+    Video,
+    VideoState,
+    states_before,
+)
+
+
+def videos_of(owner_id: UUID | str) -> QuerySet[Video]:
+    """Films of one owner with steps and outputs at hand."""
+    return Video.objects.filter(owner_id=owner_id).prefetch_related(
+        Prefetch("steps", Step.objects.order_by("pk")), Prefetch("assets", Asset.objects.order_by("pk"))
+    )
+
+
+def video_of(owner_id: UUID | str, video_id: UUID | str) -> Video | None:
+    """Return the owner's film with steps and outputs, None for anybody else's."""
+    return videos_of(owner_id).filter(pk=video_id).first()
+
+
+def project_of(owner_id: UUID | str, project_id: UUID | str) -> Project | None:
+    """Return the owner's project, None for anybody else's."""
+    return Project.objects.filter(owner_id=owner_id, pk=project_id).first()
+
+
+def locked(video_id: UUID | str) -> Video | None:
+    """Return the film with its row locked until the transaction ends. Always lock it before its steps."""
+    return Video.objects.select_for_update().filter(pk=video_id).first()
+
+
+def add_video(video: Video) -> Video:
+    """Store a new film with its steps."""
+    video.save(force_insert=True)
+    Step.objects.bulk_create([Step(video=video, name=name) for name in StepName])
+    return video
+
+
+def move(video_id: UUID | str, state: VideoState, **changes: object) -> bool:
+    """Turn the film's state into `state` where the table of transitions allows it, else return False."""
+    allowed = Video.objects.filter(pk=video_id, state__in=states_before(state))
+    return allowed.update(state=state, version=F("version") + 1, **changes) == 1
+
+
+def touch(video_id: UUID | str) -> None:
+    """Note that something the owner can see has changed."""
+    Video.objects.filter(pk=video_id).update(version=F("version") + 1)
+
+
+def unfinished_steps(video_id: UUID | str) -> QuerySet[Step]:
+    """Steps that are not done."""
+    return Step.objects.filter(video_id=video_id).exclude(state=StepState.DONE)
+
+
+def undone_chunks(video_id: UUID | str) -> QuerySet[Chunk]:
+    """Chunks that no job has encoded whole."""
+    return Chunk.objects.filter(video_id=video_id, frames_done__lt=F("frames"))
+
+
+def last_failure(root_job: UUID | str) -> JobError | None:
+    """Return the error that made a job of this run dead, None where none is."""
+    dead = JobError.objects.filter(job__root_id=root_job, job__state=JobState.DEAD)
+    return dead.select_related("job").order_by("-at", "-pk").first()
+
+
+def unfinished_jobs(root_job: UUID | str) -> QuerySet[Job]:
+    """Jobs of this run of a pipeline that still may do something."""
+    return Job.objects.filter(root_id=root_job, state__in=UNFINISHED)
+
+
+def stranded(before: datetime) -> QuerySet[Video]:
+    """Films under way since before `before` for which no job is left that could end them."""
+    open_roots = Job.objects.filter(state__in=UNFINISHED).values("root_id")
+    return (
+        Video.objects.filter(created_at__lt=before)
+        .exclude(state__in=FINAL_STATES)
+        .exclude(root_job__in=open_roots)
+    )
+
+
+def known(video_ids: list[UUID]) -> set[UUID]:
+    """Return those of the ids that are films."""
+    return set(Video.objects.filter(pk__in=video_ids).values_list("pk", flat=True))
+
+
+def ready(video_ids: list[UUID]) -> set[UUID]:
+    """Return those of the ids that are ready films."""
+    return set(Video.objects.filter(pk__in=video_ids, state=VideoState.READY).values_list("pk", flat=True))

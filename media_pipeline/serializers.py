@@ -1,0 +1,154 @@
+"""The shape of a film over HTTP, the same in lists, single answers and server-sent events."""
+
+from typing import Any, TypedDict
+
+from django.http import HttpRequest
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Video, VideoState
+from media_pipeline.uploads import TITLE_CHARACTERS
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """The fields of an upload."""
+
+    file = serializers.FileField(allow_empty_file=True)  # the refusal of an empty film is ours, in our words
+    title = serializers.CharField(max_length=TITLE_CHARACTERS, required=False, default="", allow_blank=True)
+    project = serializers.UUIDField(required=False, default=None, allow_null=True)
+
+
+class StepSerializer(serializers.ModelSerializer[Step]):
+    """One named stage."""
+
+    name = serializers.ChoiceField(choices=StepName.choices, read_only=True)
+    state = serializers.ChoiceField(choices=StepState.choices, read_only=True)
+
+    class Meta:
+        """Contract's names."""
+
+        model = Step
+        fields = ("name", "state", "progress", "attempts", "started_at", "finished_at")
+        read_only_fields = fields
+
+
+class Mp4Serializer(serializers.Serializer[Any]):
+    """One MP4 file."""
+
+    height = serializers.IntegerField()
+    url = serializers.URLField()
+
+
+class SubtitlesSerializer(serializers.Serializer[Any]):
+    """One WebVTT file."""
+
+    language = serializers.CharField()
+    url = serializers.URLField()
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """How near the best rendition is to its source."""
+
+    vmaf = serializers.FloatField(allow_null=True)
+
+
+class OutputsSerializer(serializers.Serializer[Any]):
+    """What came out; what a film does not have (speech) is empty or null."""
+
+    hls = serializers.URLField(allow_null=True)
+    dash = serializers.URLField(allow_null=True)
+    mp4 = Mp4Serializer(many=True)
+    poster = serializers.URLField(allow_null=True)
+    thumbnails = serializers.ListField(child=serializers.URLField())
+    storyboard = serializers.URLField(allow_null=True)
+    subtitles = SubtitlesSerializer(many=True)
+    quality = QualitySerializer()
+
+
+class Outputs(TypedDict):
+    """The same in Python."""
+
+    hls: str | None
+    dash: str | None
+    mp4: list[dict[str, int | str]]
+    poster: str | None
+    thumbnails: list[str]
+    storyboard: str | None
+    subtitles: list[dict[str, str]]
+    quality: dict[str, float | None]
+
+
+class VideoSerializer(serializers.ModelSerializer[Video]):
+    """A film. `outputs` is null until it is ready."""
+
+    state = serializers.ChoiceField(choices=VideoState.choices, read_only=True)
+    duration = serializers.FloatField(source="duration_seconds", read_only=True, allow_null=True)
+    project = serializers.UUIDField(source="project_id", read_only=True, allow_null=True)
+    steps = StepSerializer(many=True, read_only=True)
+    outputs = serializers.SerializerMethodField()
+    status_url = serializers.SerializerMethodField()
+
+    class Meta:
+        """Contract's names and order."""
+
+        model = Video
+        fields = (
+            "id",
+            "title",
+            "project",
+            "state",
+            "progress",
+            "error",
+            "created_at",
+            "finished_at",
+            "duration",
+            "width",
+            "height",
+            "steps",
+            "outputs",
+            "status_url",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(OutputsSerializer(allow_null=True))
+    def get_outputs(self, video: Video) -> Outputs | None:
+        """Return the outputs' URLs."""
+        if video.state != VideoState.READY:
+            return None
+        files = _Files(self.context["request"], video)
+        return {
+            "hls": files.first(AssetKind.HLS),
+            "dash": files.first(AssetKind.DASH),
+            "mp4": [
+                {"height": int(asset.name), "url": files.url(asset)} for asset in files.of(AssetKind.MP4)
+            ],
+            "poster": files.first(AssetKind.POSTER),
+            "thumbnails": [files.url(asset) for asset in files.of(AssetKind.THUMBNAIL)],
+            "storyboard": files.first(AssetKind.STORYBOARD),
+            "subtitles": [
+                {"language": asset.name, "url": files.url(asset)} for asset in files.of(AssetKind.SUBTITLES)
+            ],
+            "quality": {"vmaf": video.vmaf},
+        }
+
+    def get_status_url(self, video: Video) -> str:
+        """Return where the film's state is."""
+        request: HttpRequest = self.context["request"]
+        return request.build_absolute_uri(f"/api/videos/{video.pk}")
+
+
+class _Files:
+    """The recorded files of one film, by kind, with their URLs."""
+
+    def __init__(self, request: HttpRequest, video: Video) -> None:
+        self._base = request.build_absolute_uri(f"/api/videos/{video.pk}/files/")
+        self._assets = list(video.assets.all())
+
+    def of(self, kind: AssetKind) -> list[Asset]:
+        return [asset for asset in self._assets if asset.kind == kind]
+
+    def url(self, asset: Asset) -> str:
+        return self._base + asset.path
+
+    def first(self, kind: AssetKind) -> str | None:
+        return next((self.url(asset) for asset in self.of(kind)), None)

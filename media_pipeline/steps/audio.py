@@ -1,0 +1,23 @@
+"""Step audio: the film's sound, once, as a rendition of its own."""
+
+from media_pipeline import lifecycle, progress, storage
+from media_pipeline.engine.audio import encode_audio
+from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.models import StepName
+
+AUDIO = "audio"
+
+
+def audio(video_id: str) -> None:
+    """Leave the sound encoded in the film's work folder. Twice: the folder is there, nothing is encoded."""
+    video = lifecycle.begin_step(video_id, StepName.AUDIO)
+    if video is None:
+        return
+    encode_audio(
+        storage.source(video_id),
+        Film.from_json(video.film),
+        Plan.from_json(video.plan),
+        storage.work_folder(video_id, AUDIO),
+        progress.reporter(video_id, StepName.AUDIO),
+    )
+    lifecycle.end_step(video_id, StepName.AUDIO)

@@ -1,0 +1,33 @@
+"""Step encode: one chunk of the film in every size, one job a chunk."""
+
+import structlog
+
+from media_pipeline import lifecycle, progress, storage
+from media_pipeline.engine.cut import piece_name
+from media_pipeline.engine.encode import encode_chunk
+from media_pipeline.engine.plan import Plan
+from media_pipeline.models import StepName
+from media_pipeline.steps.probe import PIECES
+
+log = structlog.get_logger(__name__)
+
+
+def encode(video_id: str, number: int) -> None:
+    """Leave chunk `number` encoded in the film's work folder.
+
+    Twice: a chunk whose folder is there is whole, for it came by one rename; it is not encoded again.
+    """
+    video = lifecycle.begin_step(video_id, StepName.ENCODE)
+    if video is None:
+        return
+    into = storage.chunk_folder(video_id, number)
+    if not into.is_dir():
+        encode_chunk(
+            piece=storage.work_folder(video_id, PIECES) / piece_name(number),
+            plan=Plan.from_json(video.plan),
+            chunk_number=number,
+            into=into,
+            on_progress=progress.chunk_reporter(video_id, number),
+        )
+        log.info("chunk_encoded", video_id=video_id, number=number)
+    lifecycle.end_chunk(video_id, number)

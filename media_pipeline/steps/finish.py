@@ -1,0 +1,37 @@
+"""Step finish: measure the result, make the film ready, clear the work away."""
+
+import structlog
+from django.utils import timezone
+
+from media_pipeline import lifecycle, progress, storage
+from media_pipeline.assets import best_mp4
+from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.engine.quality import measure_vmaf
+from media_pipeline.models import StepName, Video, VideoState
+
+log = structlog.get_logger(__name__)
+
+
+def finish(video_id: str) -> None:
+    """Make the film ready, tell its owner, remove the intermediate files.
+
+    Twice: the film becomes ready and its owner is told once; removing again finds nothing.
+    """
+    video = lifecycle.begin_step(video_id, StepName.FINISH)
+    if video is not None:
+        lifecycle.become_ready(video_id, _quality(video), timezone.now())
+    if Video.objects.filter(pk=video_id, state=VideoState.READY).exists():
+        storage.remove_work(video_id)
+
+
+def _quality(video: Video) -> float | None:
+    mp4 = best_mp4(video)
+    if mp4 is None:
+        return None
+    return measure_vmaf(
+        storage.source(video.pk),
+        Film.from_json(video.film),
+        Plan.from_json(video.plan),
+        mp4,
+        progress.reporter(video.pk, StepName.FINISH),
+    )

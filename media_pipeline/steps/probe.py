@@ -1,0 +1,41 @@
+"""Step probe: find out what was uploaded, plan the work, cut the film for the encoders."""
+
+from django.conf import settings
+
+from media_pipeline import lifecycle, storage
+from media_pipeline.engine.cut import cut_pieces
+from media_pipeline.engine.plan import Film, Limits, Plan, make_plan
+from media_pipeline.engine.probe import probe as probe_file
+from media_pipeline.models import StepName, Video
+
+PIECES = "pieces"
+
+
+def probe(video_id: str) -> None:
+    """Record the film's plan and enqueue the rest of its pipeline.
+
+    Raises Permanent where the upload is no film, broken, or over a limit. Twice: only the call that ends the
+    step enqueues; the cutting finds its folder whole.
+    """
+    video = lifecycle.begin_step(video_id, StepName.PROBE)
+    if video is None:
+        return
+    film, plan = _look_into(video)
+    cut_pieces(storage.source(video_id), film, plan, storage.work_folder(video_id, PIECES))
+    lifecycle.end_probe(video, film, plan)
+
+
+def _look_into(video: Video) -> tuple[Film, Plan]:
+    if video.film is not None and video.plan is not None:
+        # A retry keeps its plan, and with it each encoded chunk, also where settings changed meanwhile.
+        return Film.from_json(video.film), Plan.from_json(video.plan)
+    film = probe_file(storage.source(video.pk), _limits())
+    return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS)
+
+
+def _limits() -> Limits:
+    return Limits(
+        max_bytes=settings.VIDEO_MAX_BYTES,
+        max_seconds=settings.VIDEO_MAX_SECONDS,
+        max_pixels=settings.VIDEO_MAX_PIXELS,
+    )

@@ -1,0 +1,25 @@
+"""Step storyboard: sprite sheets, and the WebVTT file that says which picture belongs to which time."""
+
+from media_pipeline import lifecycle, progress, storage
+from media_pipeline.assets import asset
+from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.engine.storyboard import make_storyboard
+from media_pipeline.models import AssetKind, StepName
+
+STORYBOARD = "storyboard"
+
+
+def storyboard(video_id: str) -> None:
+    """Record the storyboard. Twice: the same files, the same row."""
+    video = lifecycle.begin_step(video_id, StepName.STORYBOARD)
+    if video is None:
+        return
+    into = storage.output_folder(video_id, STORYBOARD)
+    name = make_storyboard(
+        storage.source(video_id),
+        Film.from_json(video.film),
+        Plan.from_json(video.plan),
+        into,
+        progress.reporter(video_id, StepName.STORYBOARD),
+    )
+    lifecycle.end_step(video_id, StepName.STORYBOARD, [asset(video, AssetKind.STORYBOARD, name, into / name)])

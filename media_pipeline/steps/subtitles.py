@@ -1,0 +1,27 @@
+"""Step subtitles: the film's own text, or what is said in it."""
+
+from django.conf import settings
+
+from media_pipeline import lifecycle, progress, storage
+from media_pipeline.assets import asset
+from media_pipeline.engine.plan import Film
+from media_pipeline.engine.subtitles import transcribe
+from media_pipeline.models import AssetKind, StepName
+
+SUBTITLES = "subtitles"
+
+
+def subtitles(video_id: str) -> None:
+    """Record one WebVTT file a language; none where nobody speaks. Twice: the same files, the same rows."""
+    video = lifecycle.begin_step(video_id, StepName.SUBTITLES)
+    if video is None:
+        return
+    tracks = transcribe(
+        storage.source(video_id),
+        Film.from_json(video.film),
+        storage.output_folder(video_id, SUBTITLES),
+        progress.reporter(video_id, StepName.SUBTITLES),
+        model=settings.WHISPER_MODEL,
+    )
+    assets = [asset(video, AssetKind.SUBTITLES, track.language, track.path) for track in tracks]
+    lifecycle.end_step(video_id, StepName.SUBTITLES, assets)

@@ -1,0 +1,38 @@
+"""Step thumbnails, in two jobs: grab whole frames, then make poster and thumbnails of them."""
+
+from media_pipeline import lifecycle, progress, storage
+from media_pipeline.assets import asset
+from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.engine.thumbnails import grab_thumbnails, process_thumbnails
+from media_pipeline.models import AssetKind, StepName
+
+GRABBED = "grabbed"
+IMAGES = "images"
+POSTER = "poster.jpg"
+
+
+def grab(video_id: str) -> None:
+    """Leave whole frames in the film's work folder. Twice: the folder is there, nothing is decoded."""
+    video = lifecycle.begin_step(video_id, StepName.THUMBNAILS)
+    if video is None:
+        return
+    grab_thumbnails(
+        storage.source(video_id),
+        Film.from_json(video.film),
+        Plan.from_json(video.plan),
+        storage.work_folder(video_id, GRABBED),
+        progress.reporter(video_id, StepName.THUMBNAILS, last=0.5),
+    )
+    progress.record(video_id, StepName.THUMBNAILS, 0.5)
+
+
+def process(video_id: str) -> None:
+    """Record poster and thumbnails. Twice: the same files, the same rows."""
+    video = lifecycle.begin_step(video_id, StepName.THUMBNAILS)
+    if video is None:
+        return
+    into = storage.output_folder(video_id, IMAGES)
+    names = process_thumbnails(storage.work_folder(video_id, GRABBED), into)
+    assets = [asset(video, AssetKind.POSTER, POSTER, into / POSTER)]
+    assets += [asset(video, AssetKind.THUMBNAIL, name, into / name) for name in names]
+    lifecycle.end_step(video_id, StepName.THUMBNAILS, assets)

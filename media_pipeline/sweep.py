@@ -1,0 +1,45 @@
+"""Put right what a killed process or a lost disk left: litter in the folders, films that nothing works on."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.conf import settings
+
+from media_pipeline import lifecycle, queries, storage
+
+log = structlog.get_logger(__name__)
+
+# An upload whose row is not committed yet must not be taken for litter: the longest upload that we expect.
+YOUNGEST_LITTER_SECONDS: Final = 24 * 3600
+# A film is stranded when its jobs are long over; a little patience avoids a race with the last of them.
+STRANDED_AFTER: Final = timedelta(minutes=10)
+
+
+def sweep(now: datetime) -> None:
+    """Remove unfinished uploads, abandoned folders and orphaned files; fail films that nothing works on.
+
+    Twice: nothing is left to do.
+    """
+    litter = storage.sweep(max(YOUNGEST_LITTER_SECONDS, settings.JOB_LEASE_SECONDS))
+    orphans = remove_orphans()
+    stranded = end_stranded(now)
+    log.info("leftovers_swept", litter=litter, orphans=orphans, stranded=stranded)
+
+
+def remove_orphans(older_than_seconds: float = YOUNGEST_LITTER_SECONDS) -> int:
+    """Remove folders of films that have no row, and the work of films that are ready; return how many."""
+    old = [video_id for video_id, age_seconds in storage.films() if age_seconds > older_than_seconds]
+    known, ready = queries.known(old), queries.ready(old)
+    for video_id in old:
+        if video_id not in known:
+            storage.remove_film(video_id)
+        elif video_id in ready:
+            storage.remove_work(video_id)
+    return sum(video_id not in known for video_id in old)
+
+
+def end_stranded(now: datetime) -> int:
+    """Fail the films under way for which no job is left, so that their owners can retry; return how many."""
+    stranded = list(queries.stranded(now - STRANDED_AFTER).values_list("pk", flat=True))
+    return sum(lifecycle.fail(str(video_id), now) for video_id in stranded)

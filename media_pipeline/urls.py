@@ -1,0 +1,13 @@
+"""Paths of the video API, below `api/`."""
+
+from api.routes import route
+from media_pipeline import events, files, views
+
+urlpatterns = [
+    route("videos", views.Videos.as_view(), name="videos"),
+    route("videos/(?P<id>[0-9a-f-]{36})", views.OneVideo.as_view(), name="video"),
+    route("videos/(?P<id>[0-9a-f-]{36})/cancel", views.CancelVideo.as_view(), name="video_cancel"),
+    route("videos/(?P<id>[0-9a-f-]{36})/retry", views.RetryVideo.as_view(), name="video_retry"),
+    route("videos/(?P<id>[0-9a-f-]{36})/events", events.events, name="video_events"),
+    route("videos/(?P<id>[0-9a-f-]{36})/files/(?P<path>.+?)", files.file, name="video_file"),
+]

@@ -1,0 +1,116 @@
+"""The video API's ordinary views."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import generics, status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import NotFound
+from api.idempotency import idempotent
+from api.pagination import NewestFirst
+from media_pipeline import erase, lifecycle, queries, uploads
+from media_pipeline.models import Video
+from media_pipeline.serializers import UploadSerializer, VideoSerializer
+from media_pipeline.upload_handler import VideoUploadHandler
+
+
+class _OwnVideos(generics.GenericAPIView[Video]):
+    """What all these views share: the films of who asks, and of nobody else."""
+
+    queryset = Video.objects.none()
+    serializer_class = VideoSerializer
+
+    def get_queryset(self) -> QuerySet[Video]:
+        """Return the films of who asks."""
+        return queries.videos_of(self.request.user.pk)
+
+    def own(self, video_id: str) -> Video:
+        """Return the film, or answer 404."""
+        video = queries.video_of(self.request.user.pk, video_id)
+        if video is None:
+            raise NotFound
+        return video
+
+    def accepted(self, video_id: UUID) -> Response:
+        """Answer 202 with the film and where to look for it."""
+        body = self.get_serializer(self.own(str(video_id))).data
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["status_url"]})
+
+
+class Videos(_OwnVideos):
+    """The list, and the door for new ones."""
+
+    pagination_class = NewestFirst
+    parser_classes = (MultiPartParser,)
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Put our upload handler in place before anything reads the body; the CSRF check would."""
+        if request.method == "POST":
+            request.upload_handlers = [VideoUploadHandler(request)]
+        return super().initialize_request(request, *args, **kwargs)
+
+    @extend_schema(operation_id="videos_list", responses=VideoSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """List your films, newest first."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="videos_create",
+        request={"multipart/form-data": UploadSerializer},
+        responses={202: VideoSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Upload a film; it is processed off stage."""
+        sent = UploadSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        fields = sent.validated_data
+        video = uploads.accept(request.user, fields["file"], fields["title"], fields["project"])
+        return self.accepted(video.pk)
+
+
+class OneVideo(_OwnVideos):
+    """One film."""
+
+    @extend_schema(operation_id="videos_retrieve")
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
+        """Show a film."""
+        video = self.own(id)
+        headers = {} if video.is_final else {"Retry-After": "1"}
+        return Response(self.get_serializer(video).data, headers=headers)
+
+    @extend_schema(operation_id="videos_destroy", responses={204: OpenApiResponse(description="Gone.")})
+    def delete(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
+        """Stop the film's work and remove every file."""
+        erase.delete_video(self.own(id).pk)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class CancelVideo(_OwnVideos):
+    """Stop a film's work."""
+
+    @extend_schema(operation_id="videos_cancel", request=None, responses={202: VideoSerializer})
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
+        """Stop the work, keeping what is done; 409 where nothing is under way."""
+        video = self.own(id)
+        lifecycle.cancel(video.pk, timezone.now())
+        return self.accepted(video.pk)
+
+
+class RetryVideo(_OwnVideos):
+    """Work on a film again."""
+
+    @extend_schema(operation_id="videos_retry", request=None, responses={202: VideoSerializer})
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
+        """Work on it again, keeping what is done; 409 unless it failed or was cancelled."""
+        video = self.own(id)
+        lifecycle.retry(video.pk)
+        return self.accepted(video.pk)
