@@ -1,0 +1,71 @@
+"""From a URL, or the embedded service where none is given, to what Django takes."""
+
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from config.env import Env
+from config.services import urls
+
+
+def database(env: Env) -> dict[str, Any]:
+    """Return Django's database settings.
+
+    A pool only where DATABASE_POOL_SIZE asks for one (the web process): a worker's process has one connection and keeps
+    it, and Celery closes a pool around every fork.
+    """
+    # libpq itself reads the URL, so sockets, services and TLS options work as in psql.
+    parts = conninfo_to_dict(urls(env).database)
+    pool = env.services.database_pool_size
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", ""),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        "CONN_MAX_AGE": 0 if pool else 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": "offstage",
+            "connect_timeout": 5,
+            # A database host that vanishes without a word is noticed after 15 s, not after the kernel's two hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 15_000,
+            **parts,
+            **({"pool": {"min_size": 1, "max_size": pool, "timeout": 5}} if pool else {}),
+        },
+    }
+
+
+def cache(env: Env) -> dict[str, Any]:
+    """Return Django's cache settings; a cache that hangs costs a request a second, not its life."""
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": urls(env).cache,
+        "KEY_PREFIX": "offstage",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+
+
+def storage(env: Env) -> dict[str, Any]:
+    """Return where finished films are kept: a folder of OFFSTAGE_DATA, or a bucket."""
+    bucket = env.services.bucket
+    if bucket is None:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": env.data / "media"},
+        }
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket.name,
+            "endpoint_url": bucket.endpoint_url,
+            "region_name": bucket.region,
+            "access_key": bucket.access_key,
+            "secret_key": bucket.secret_key,
+            "file_overwrite": True,  # a repeated step writes the same name again
+        },
+    }

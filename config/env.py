@@ -1,0 +1,443 @@
+"""The only reader of the process's environment: every variable, its default, and what it may be.
+
+`load()` parses everything at the first call into one frozen `Env`. A variable that does not parse stops the program
+with one line on stderr that names it (exit status 2); the value of a secret is never part of that line.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent.parent
+
+T = TypeVar("T")
+
+
+class BadVariable(ValueError):
+    """A variable of the environment that does not parse; its text is the line the user sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where outgoing mail is handed over."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    starttls: bool
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An S3 bucket that keeps the finished films."""
+
+    name: str
+    endpoint_url: str | None
+    region: str | None
+    access_key: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports of `make run`."""
+
+    web: int
+    flower: int
+    exporter: int
+    mail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services the program talks to; None means the embedded one."""
+
+    database_url: str | None = field(repr=False)
+    cache_url: str | None = field(repr=False)
+    broker_url: str | None = field(repr=False)
+    mail_server: MailServer | None
+    bucket: Bucket | None
+    database_pool_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What Django needs to know to answer browsers safely."""
+
+    secret_key: str | None = field(repr=False)
+    debug: bool
+    allowed_hosts: tuple[str, ...]
+    public_url: str
+    trusted_origins: tuple[str, ...]
+    behind_https_proxy: bool
+    proxies: int
+    throttles: Mapping[str, str]
+    login_max_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """How jobs are retried, leased, published and forgotten."""
+
+    concurrency: int
+    retry_base_seconds: float
+    max_attempts: int
+    lease_seconds: float
+    poll_seconds: float
+    republish_seconds: float
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How much mail leaves, and in whose name."""
+
+    rate: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """What a video may be, and how it is cut up."""
+
+    max_bytes: int
+    max_seconds: int
+    max_pixels: int
+    chunk_seconds: int
+    whisper_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """How the log lines look: `auto` is colours on a terminal and JSON elsewhere."""
+
+    level: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """Everything the environment says, parsed."""
+
+    data: Path
+    bind_address: str
+    ports: Ports
+    services: Services
+    web: Web
+    jobs: Jobs
+    mail: Mail
+    video: Video
+    logs: Logs
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable as it was asked for: its name and its default as a user would write it."""
+
+    name: str
+    default: str
+
+
+@cache
+def load() -> Env:
+    """Return the environment of this process, read once; end the program where a variable does not parse."""
+    try:
+        return read({**_env_file(os.environ), **os.environ})
+    except BadVariable as error:
+        print(f"offstage: {error}", file=sys.stderr)  # noqa: T201 (no logging yet: it is configured from this)
+        raise SystemExit(2) from None
+
+
+def select_settings() -> None:
+    """Name the settings module to Django where nobody named one."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+def read(environ: Mapping[str, str]) -> Env:
+    """Return `environ` parsed. Raises BadVariable for the first one that does not parse."""
+    return _read(_Reader(environ))
+
+
+def variables() -> tuple[Variable, ...]:
+    """Return every variable there is, in the order in which they are read."""
+    reader = _Reader({})
+    _read(reader)
+    return tuple(reader.asked)
+
+
+class _Reader:
+    """Hands out the parsed variables of one mapping and remembers which were asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.asked: list[Variable] = []
+
+    def __call__(self, name: str, default: str, parse: Callable[[str], T], *, secret: bool = False) -> T:
+        self.asked.append(Variable(name, default))
+        # Set but empty is unset: compose files and CI pass variables on that way.
+        text = self.environ.get(name, "").strip() or default
+        try:
+            return parse(text)
+        except ValueError as error:
+            shown = "" if secret else f", not {text!r}"
+            raise BadVariable(f"{name} must be {error}{shown}") from None
+
+    def optional(self, name: str, parse: Callable[[str], T], *, secret: bool = False) -> T | None:
+        return self(name, "", lambda text: parse(text) if text else None, secret=secret)
+
+
+def _read(get: _Reader) -> Env:
+    data = get("OFFSTAGE_DATA", "var", _folder)
+    bind_address = get("BIND_ADDRESS", "127.0.0.1", _host)
+    ports = Ports(
+        web=get("WEB_PORT", "8000", _port),
+        flower=get("FLOWER_PORT", "5555", _port),
+        exporter=get("EXPORTER_PORT", "9808", _port),
+        mail=get("MAIL_PORT", "1025", _port),
+    )
+    services = Services(
+        database_url=get.optional("DATABASE_URL", _url("postgresql", "postgres"), secret=True),
+        cache_url=get.optional("CACHE_URL", _url("redis", "rediss", "unix"), secret=True),
+        broker_url=get.optional(
+            "BROKER_URL",
+            _url("redis", "rediss", "redis+socket", "amqp", "amqps", "sqs"),
+            secret=True,
+        ),
+        mail_server=get.optional("EMAIL_URL", _mail_server, secret=True),
+        bucket=get.optional("STORAGE_URL", _bucket, secret=True),
+        database_pool_size=get("DATABASE_POOL_SIZE", "0", _whole(0, 1000)),
+    )
+    web = Web(
+        secret_key=get.optional("SECRET_KEY", str, secret=True),
+        debug=get("DEBUG", "false", _yes_or_no),
+        allowed_hosts=get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", _words),
+        public_url=get("PUBLIC_URL", f"http://127.0.0.1:{ports.web}", _web_address),
+        trusted_origins=get("CSRF_TRUSTED_ORIGINS", "", _origins),
+        behind_https_proxy=get("BEHIND_HTTPS_PROXY", "false", _yes_or_no),
+        proxies=get("NUM_PROXIES", "0", _whole(0, 10)),
+        throttles={
+            "signup": get("SIGNUP_THROTTLE", "20/min", _rate),
+            "login": get("LOGIN_THROTTLE", "60/min", _rate),
+            "password_reset": get("PASSWORD_RESET_THROTTLE", "10/min", _rate),
+        },
+        login_max_failures=get("LOGIN_MAX_FAILURES", "10", _whole(1, 1000)),
+    )
+    jobs = Jobs(
+        concurrency=get("WORKER_CONCURRENCY", str(os.cpu_count() or 1), _whole(1, 512)),
+        retry_base_seconds=get("JOB_RETRY_BASE_SECONDS", "60", _seconds(0, 86_400)),
+        max_attempts=get("JOB_MAX_ATTEMPTS", "5", _whole(1, 100)),
+        lease_seconds=get("JOB_LEASE_SECONDS", "60", _seconds(0.5, 86_400)),
+        poll_seconds=get("JOB_POLL_SECONDS", "1", _seconds(0.05, 60)),
+        republish_seconds=get("JOB_REPUBLISH_SECONDS", "30", _seconds(1, 86_400)),
+        retention_days=get("JOB_RETENTION_DAYS", "7", _whole(1, 3650)),
+    )
+    mail = Mail(
+        rate=get("EMAIL_RATE", "50/s", _rate),
+        sender=get("DEFAULT_FROM_EMAIL", "Offstage <offstage@localhost>", _address),
+    )
+    video = Video(
+        max_bytes=get("VIDEO_MAX_BYTES", "4GiB", _size),
+        max_seconds=get("VIDEO_MAX_SECONDS", "4h", _duration),
+        max_pixels=get("VIDEO_MAX_PIXELS", "7680x4320", _pixels),
+        chunk_seconds=get("VIDEO_CHUNK_SECONDS", "12", _whole(2, 600)),
+        whisper_model=get("WHISPER_MODEL", "", str),
+    )
+    logs = Logs(
+        level=get("LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
+        format=get("LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
+    )
+    return Env(data, bind_address, ports, services, web, jobs, mail, video, logs)
+
+
+def _env_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the file `ENV_FILE` (default `.env`) says; the process's own variables win over it."""
+    path = ROOT / environ.get("ENV_FILE", ".env")
+    return {name: value for name, value in dotenv_values(path).items() if value is not None} if path.is_file() else {}
+
+
+# Each parser returns its value or raises ValueError with the words that follow "NAME must be".
+
+
+def _folder(text: str) -> Path:
+    path = (ROOT / Path(text).expanduser()).resolve()
+    if path.exists() and not path.is_dir():
+        raise ValueError("a folder")
+    return path
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[\w.:-]+", text):
+        raise ValueError("an address to listen on, such as 127.0.0.1 or 0.0.0.0")
+    return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65_535:
+        raise ValueError("a port from 1 to 65535")
+    return int(text)
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(lowest: float, highest: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}", text) or not lowest <= float(text) <= highest:
+            raise ValueError(f"a number of seconds from {lowest:g} to {highest:g}")
+        return float(text)
+
+    return parse
+
+
+def _yes_or_no(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("true or false")
+    return words[text.lower()]
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text.lower()
+
+    return parse
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", text):
+        raise ValueError("an address such as Offstage <offstage@example.com>")
+    return text
+
+
+def _rate(text: str) -> str:
+    """Return the rate as the `limits` package writes it: 20/minute for 20/min or 20/m; none stays none."""
+    if text.lower() == "none":
+        return "none"
+    match = re.fullmatch(r"([0-9]{1,9})\s*/\s*([a-z]+)", text.lower())
+    periods = {
+        word: period
+        for period, words in {
+            "second": ("s", "sec", "second", "seconds"),
+            "minute": ("m", "min", "minute", "minutes"),
+            "hour": ("h", "hour", "hours"),
+            "day": ("d", "day", "days"),
+        }.items()
+        for word in words
+    }
+    if match is None or match[2] not in periods or int(match[1]) == 0:
+        raise ValueError("a rate such as 50/s, 20/min or 1000/h, or none")
+    return f"{int(match[1])}/{periods[match[2]]}"
+
+
+def _size(text: str) -> int:
+    units = {
+        "": 1, "b": 1,
+        "k": 1024, "kib": 1024, "kb": 1000,
+        "m": 1024**2, "mib": 1024**2, "mb": 1000**2,
+        "g": 1024**3, "gib": 1024**3, "gb": 1000**3,
+        "t": 1024**4, "tib": 1024**4, "tb": 1000**4,
+    }  # fmt: skip
+    match = re.fullmatch(r"([0-9]{1,18})\s*([a-z]*)", text.lower())
+    if match is None or match[2] not in units or int(match[1]) == 0:
+        raise ValueError("a size such as 4GiB, 500MB or a number of bytes")
+    return int(match[1]) * units[match[2]]
+
+
+def _duration(text: str) -> int:
+    units = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+    match = re.fullmatch(r"([0-9]{1,9})\s*([a-z]*)", text.lower())
+    if match is None or match[2] not in units or int(match[1]) == 0:
+        raise ValueError("a duration such as 4h, 90min or a number of seconds")
+    return int(match[1]) * units[match[2]]
+
+
+def _pixels(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,10})(?:\s*[x×]\s*([0-9]{1,6}))?", text.lower())  # noqa: RUF001 (people write 7680×4320)
+    count = int(match[1]) * int(match[2] or 1) if match else 0
+    if count == 0:
+        raise ValueError("width by height such as 7680x4320, or a number of pixels")
+    return count
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if _split(text).scheme not in schemes or "://" not in text:
+            raise ValueError(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return text
+
+    return parse
+
+
+def _web_address(text: str) -> str:
+    url = _split(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("an address such as https://offstage.example.com")
+    return text.rstrip("/")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_web_address(origin) for origin in _words(text))
+
+
+def _mail_server(text: str) -> MailServer:
+    """Return the server of smtp://user:password@host:port; smtp+tls is STARTTLS, smtps is TLS from the first byte."""
+    default_ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
+    url = _split(text)
+    if url.scheme not in default_ports or not url.hostname:
+        raise ValueError("smtp://user:password@host:port, smtp+tls://… (STARTTLS) or smtps://…")
+    return MailServer(
+        host=url.hostname,
+        port=url.port or default_ports[url.scheme],
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        starttls=url.scheme == "smtp+tls",
+        tls=url.scheme in ("smtps", "smtp+ssl"),
+    )
+
+
+def _bucket(text: str) -> Bucket:
+    """Return the bucket of s3://key:secret@bucket?endpoint_url=…&region=…; without a key boto3 looks for its own."""
+    url = _split(text)
+    query = dict(parse_qsl(url.query))
+    known = {"endpoint_url", "region", "access_key", "secret_key"}
+    if url.scheme != "s3" or not url.hostname or set(query) - known:
+        raise ValueError("s3://bucket, with ?endpoint_url=…&region=…&access_key=…&secret_key=… where needed")
+    return Bucket(
+        name=url.hostname,
+        endpoint_url=query.get("endpoint_url"),
+        region=query.get("region"),
+        access_key=query.get("access_key") or (unquote(url.username) if url.username else None),
+        secret_key=query.get("secret_key") or (unquote(url.password) if url.password else None),
+    )
+
+
+def _split(text: str) -> SplitResult:
+    """Return `text` as a URL; one that makes no sense at all becomes the empty one, which no parser accepts."""
+    try:
+        url = urlsplit(text)
+        url.port  # noqa: B018 (reading it is what checks it)
+    except ValueError:
+        return urlsplit("")
+    return url

@@ -1,0 +1,90 @@
+"""Logging: one structlog chain for our lines and for every library's, JSON for machines and colours for a terminal."""
+
+import logging.config
+import sys
+from typing import TypedDict
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+
+class LogSettings(TypedDict):
+    """What Django passes from `settings.LOGGING`."""
+
+    level: str
+    format: str
+
+
+# The event of a line never needs these, but a library's arguments may carry them.
+SECRETS = frozenset(
+    {"password", "token", "secret", "authorization", "cookie", "api_key", "access_key", "secret_key", "set_cookie"}
+)
+
+
+def configure(settings: LogSettings) -> None:
+    """Send every log line of this process through one chain to stdout."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        hide_secrets,
+    ]
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        *_renderers(settings["format"]),
+                    ],
+                }
+            },
+            "handlers": {
+                "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}
+            },
+            "root": {"handlers": ["stdout"], "level": settings["level"].upper()},
+            "loggers": {
+                # Django and uvicorn bring handlers of their own: take them away, or each line comes twice.
+                "django": {"handlers": [], "propagate": True},
+                "django.server": {"handlers": [], "propagate": True},
+                "uvicorn": {"handlers": [], "propagate": True},
+                "uvicorn.access": {"handlers": [], "propagate": True},
+                # One line a message at info, and each says no more than the job's own line.
+                "celery.worker.strategy": {"level": "WARNING"},
+                "celery.app.trace": {"level": "WARNING"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Return the line with the value of every field that is named like a secret replaced."""
+    for name in event.keys() & SECRETS:
+        event[name] = "hidden"
+    return event
+
+
+def _renderers(wanted: str) -> list[Processor]:
+    if wanted == "console" or (wanted == "auto" and sys.stdout.isatty()):
+        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    return [
+        structlog.processors.dict_tracebacks,
+        structlog.processors.JSONRenderer(),
+    ]

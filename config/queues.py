@@ -1,0 +1,30 @@
+"""The queues: one per kind of work, so that a flood of one kind cannot hold up another.
+
+A worker without `-Q` consumes all of them. Give a kind workers of its own with `celery -A config worker -Q media`.
+"""
+
+from kombu import Queue
+
+WHY = {
+    "mail": "short, waits on the mail server, held to its rate: must not stand behind an encode",
+    "push": "short, waits on browsers' push services, any of which may be slow",
+    "accounts": "exports and deletions: minutes of database and file work that nobody waits for on a page",
+    "media": "encoding: all of a core for as long as it takes; the queue to scale first",
+    "speech": "transcription: a model in memory, so few processes with much memory",
+    "reports": "figures and PDFs, by schedule or on demand",
+    "maintenance": "clean-up and beat's ticks: always short, late is fine",
+}
+
+NAMES = tuple(WHY)
+
+# A task that declares no queue is a short one of ours: the declaration in jobs/ asks for a queue, so this catches
+# Celery's own tasks only.
+DEFAULT = "maintenance"
+
+
+def queues() -> tuple[Queue, ...]:
+    """Return the queues as Celery declares them.
+
+    Direct queues on the default exchange: a restored message needs no binding there, and a flushed Redis loses bindings.
+    """
+    return tuple(Queue(name) for name in NAMES)

@@ -1,0 +1,56 @@
+"""What every test stands on: a data folder and services of its own, and nothing of the caller's environment."""
+
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from config import env, services
+
+# Whoever made the data folder of this session removes it; pytest-xdist's workers are handed it by their environment.
+MARK = "OFFSTAGE_TEST_SESSION"
+IS_MAKER = MARK not in os.environ  # noqa: TID251 (the suite sets the environment that the program reads)
+
+
+def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001
+    """Start the services of this session before the first test asks for them."""
+    services.ensure(env.load())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:  # noqa: ARG001
+    """End the services and remove what the session wrote."""
+    if IS_MAKER:
+        services.leave(env.load())
+        shutil.rmtree(env.load().data, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings):
+    """Argon2 takes 100 ms and 100 MB a password on purpose; no test is about that."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _prepare_environment() -> None:
+    environ = os.environ  # noqa: TID251
+    for variable in env.variables():
+        environ.pop(variable.name, None)
+    environ["ENV_FILE"] = os.devnull
+    environ[MARK] = tempfile.mkdtemp(prefix="offstage-test-")
+    environ["OFFSTAGE_DATA"] = str(Path(environ[MARK]) / "var")
+    for name in ("WEB_PORT", "FLOWER_PORT", "EXPORTER_PORT", "MAIL_PORT"):
+        environ[name] = str(_free_port())
+    # Not in pyproject.toml: pytest-django would load the settings before this file is read.
+    environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+
+if IS_MAKER:
+    _prepare_environment()
