@@ -6,6 +6,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+import django
 import pytest
 
 from config import env, services
@@ -16,8 +17,9 @@ IS_MAKER = MARK not in os.environ  # noqa: TID251 (the suite sets the environmen
 
 
 def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001
-    """Start the services of this session before the first test asks for them."""
+    """Start the services of this session, then Django: pytest-django sets up only what has settings by now."""
     services.ensure(env.load())
+    django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:  # noqa: ARG001
