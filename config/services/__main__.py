@@ -27,12 +27,7 @@ def main() -> int:
         f"{name}: {f'up at {state.address}, pid {state.pid}' if state else 'down'}"
         for name, state in front.states(env).items()
     ]
-    sys.stdout.write(
-        "".join(
-            f"{line}\n"
-            for line in lines or ["no service is embedded: every URL is given"]
-        )
-    )
+    sys.stdout.write("".join(f"{line}\n" for line in lines or ["no service is embedded: every URL is given"]))
     return 0 if what != "status" or all(front.states(env).values()) else 1
 
 

@@ -21,7 +21,7 @@ from config.services.mailbox import Mailbox
 from config.services.places import Places
 from config.services.postgres import Postgres
 from config.services.service import Service, ServiceFailed, log_tail
-from config.services.state import Board, State
+from config.services.state import ALREADY_KEPT, Board, State
 from config.services.unprivileged import before_exec
 from config.services.valkey import Valkey
 
@@ -30,24 +30,14 @@ TICK_SECONDS = 0.25
 LINGER_SECONDS = 2.0
 # PostgreSQL replays its log before it answers; after a crash under load that takes a while.
 START_SECONDS = 120.0
-STOP_SECONDS = 8.0
+STOP_SECONDS = 4.0
 # A start may fail for a moment: the old server's last children still hold its memory, its port lingers.
 STARTS_IN_A_ROW = 5
-ALREADY_KEPT = 3
 LOG_BYTES = 10 * 1024 * 1024
 
 
-def service_of(name: str, places: Places, mail_port: int) -> Service:
-    """Return the service called `name`."""
-    if name == "mailbox":
-        return Mailbox(places, mail_port)
-    return {"postgres": Postgres, "valkey": Valkey}[name](places)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Keeps one embedded service of a data folder."
-    )
+    parser = argparse.ArgumentParser(description="Keeps one embedded service of a data folder.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--mail-port", type=int, default=0)
     parser.add_argument("name", choices=["postgres", "valkey", "mailbox"])
@@ -63,7 +53,7 @@ def main() -> None:
     board.forget_failure()
     try:
         Keeper(
-            service_of(arguments.name, places, arguments.mail_port),
+            _service_of(arguments.name, places, arguments.mail_port),
             places,
             board,
             claim,
@@ -79,12 +69,16 @@ def _leave_the_starter() -> None:
         os._exit(0)
 
 
+def _service_of(name: str, places: Places, mail_port: int) -> Service:
+    if name == "mailbox":
+        return Mailbox(places, mail_port)
+    return Postgres(places) if name == "postgres" else Valkey(places)
+
+
 class Keeper:
     """Starts its service, watches it, and ends with it."""
 
-    def __init__(
-        self, service: Service, places: Places, board: Board, claim: int
-    ) -> None:
+    def __init__(self, service: Service, places: Places, board: Board, claim: int) -> None:
         self.service = service
         self.places = places
         self.board = board
@@ -110,9 +104,7 @@ class Keeper:
             failures = 0 if answered else failures + 1
             if failures == STARTS_IN_A_ROW:
                 log = self.places.log(self.service.name)
-                raise ServiceFailed(
-                    f"{self.service.name} does not start: {log_tail(log)} (see {log})"
-                )
+                raise ServiceFailed(f"{self.service.name} does not start: {log_tail(log)} (see {log})")
             if failures:
                 self._wait(0.1 * 2**failures)
 
@@ -123,9 +115,7 @@ class Keeper:
         try:
             answered = self._wait_for_answer(process)
             if answered:
-                self.board.announce(
-                    State(process.pid, self.service.address, self.starts, self.last_end)
-                )
+                self.board.announce(State(process.pid, self.service.address, self.starts, self.last_end))
             while process.poll() is None and not self._must_stop():
                 self._wait(TICK_SECONDS)
         finally:
@@ -158,11 +148,7 @@ class Keeper:
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + START_SECONDS
-        while (
-            process.poll() is None
-            and time.monotonic() < deadline
-            and not self._must_stop()
-        ):
+        while process.poll() is None and time.monotonic() < deadline and not self._must_stop():
             if self.service.answers(process.pid):
                 return True
             self._wait(0.02)
@@ -170,9 +156,7 @@ class Keeper:
 
     def _must_stop(self) -> bool:
         # Its file is gone: somebody deleted the data folder under it.
-        if self._told_to_stop or os.fstat(self.claim).st_nlink == 0:
-            self._told_to_stop = True
-        elif self._is_unused():
+        if self._told_to_stop or os.fstat(self.claim).st_nlink == 0 or self._is_unused():
             self._told_to_stop = True
         return self._told_to_stop
 

@@ -4,10 +4,8 @@ import signal
 import socket
 import sys
 
-from config.services.places import Places
+from config.services.places import MAIL_HOST, Places
 from config.services.service import ServiceFailed
-
-HOST = "127.0.0.1"  # Never wider: it takes mail from anybody who reaches it.
 
 
 class Mailbox:
@@ -20,10 +18,7 @@ class Mailbox:
     def __init__(self, places: Places, port: int) -> None:
         self.places = places
         self.port = port
-
-    @property
-    def address(self) -> str:
-        return f"{HOST}:{self.port}"
+        self.address = places.address(self.name, port)
 
     def prepare(self) -> None:
         self.places.mailbox.mkdir(exist_ok=True)
@@ -31,7 +26,7 @@ class Mailbox:
             # As the server itself does: connections of a former one that still linger are no hindrance.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, self.port))
+                probe.bind((MAIL_HOST, self.port))
             except OSError as error:
                 raise ServiceFailed(
                     f"MAIL_PORT: {self.address} cannot be used ({error.strerror}); "
@@ -43,7 +38,7 @@ class Mailbox:
             "--folder",
             str(self.places.mailbox),
             "--host",
-            HOST,
+            MAIL_HOST,
             "--port",
             str(self.port),
         ]
@@ -53,7 +48,7 @@ class Mailbox:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
             client.settimeout(1)
             try:
-                client.connect((HOST, self.port))
+                client.connect((MAIL_HOST, self.port))
                 return client.recv(3) == b"220"
             except OSError:
                 return False

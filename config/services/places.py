@@ -5,9 +5,13 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing zero.
 SOCKET_PATH_BYTES = 100
+# The database and its owner.
+DATABASE = "offstage"
+MAIL_HOST = "127.0.0.1"  # Never wider: the mailbox takes mail from anybody who reaches it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,23 @@ class Places:
     @property
     def mailbox(self) -> Path:
         return self.data / "mailbox"
+
+    def address(self, name: str, mail_port: int) -> str:
+        """Return where the service `name` is reached; all users of one data folder must agree on it."""
+        sockets = {"postgres": self.postgres_socket_folder, "valkey": self.valkey_socket}
+        return str(sockets[name]) if name in sockets else f"{MAIL_HOST}:{mail_port}"
+
+    @property
+    def database_url(self) -> str:
+        return f"postgresql://{DATABASE}@/{DATABASE}?host={quote(str(self.postgres_socket_folder), safe='')}"
+
+    @property
+    def broker_url(self) -> str:
+        return f"redis+socket://{quote(str(self.valkey_socket))}?virtual_host=0"
+
+    @property
+    def cache_url(self) -> str:
+        return f"unix://{quote(str(self.valkey_socket))}?db=1"
 
     @property
     def users_lock(self) -> Path:

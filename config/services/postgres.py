@@ -9,11 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from config.services.places import Places
+from config.services.places import DATABASE, Places
 from config.services.service import ServiceFailed, log_tail
 from config.services.unprivileged import Identity, before_exec, hand_over, identity_for
-
-USER = DATABASE = "offstage"
 
 SETTINGS = {
     # No TCP, so no port to collide; who may open the 0700 folder of the socket may connect without a password.
@@ -41,17 +39,12 @@ class Postgres:
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        self.address = str(places.postgres_socket_folder)
         self.binaries = _binaries()
 
     @property
-    def address(self) -> str:
-        return str(self.places.postgres_socket_folder)
-
-    @property
     def identity(self) -> Identity | None:
-        return identity_for(
-            self.binaries / "postgres", self.places.postgres / "PG_VERSION"
-        )
+        return identity_for(self.binaries / "postgres", self.places.postgres / "PG_VERSION")
 
     def prepare(self) -> None:
         self._clear_leftovers()
@@ -64,11 +57,7 @@ class Postgres:
             **SETTINGS,
             "unix_socket_directories": str(self.places.postgres_socket_folder),
         }
-        options = [
-            part
-            for name, value in settings.items()
-            for part in ("-c", f"{name}={value}")
-        ]
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [
             str(self.binaries / "postgres"),
             "-D",
@@ -93,7 +82,7 @@ class Postgres:
             "-D",
             str(new),
             "-U",
-            USER,
+            DATABASE,
             "--auth=trust",
             "--encoding=UTF8",
             *locale,
@@ -119,12 +108,10 @@ class Postgres:
                 check=False,
                 cwd="/",
                 # Safe: the keeper has no threads.
-                preexec_fn=before_exec(self.identity, signal.SIGKILL),  # noqa: PLW1509
+                preexec_fn=before_exec(self.identity, signal.SIGKILL),
             )
         if ended.returncode != 0:
-            raise ServiceFailed(
-                f"PostgreSQL's {program} failed: {log_tail(log)} (see {log})"
-            )
+            raise ServiceFailed(f"PostgreSQL's {program} failed: {log_tail(log)} (see {log})")
 
     def _clear_leftovers(self) -> None:
         """End a server that outlived its keeper, and drop a pid file that names no server of this cluster.

@@ -1,11 +1,17 @@
 """What a keeper tells the others about its service: a file that is there while the service can be used."""
 
+import contextlib
 import json
+import os
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from config.services import locks
 from config.services.places import Places
+
+# Exit status of a keeper that found another one at work.
+ALREADY_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,12 @@ class Board:
     def is_kept(self) -> bool:
         return locks.is_claimed(self.claim)
 
-    def keeper_pid(self) -> int | None:
-        text = self.claim.read_text() if self.is_kept() else ""
-        return int(text) if text else None
+    def tell_to_stop(self) -> None:
+        """Have the keeper end its service and itself, where there is one."""
+        pid = self.claim.read_text() if self.is_kept() else ""
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
 
     def state(self) -> State | None:
         """Return the service as it stands, or None where it cannot be used now."""

@@ -37,16 +37,12 @@ def identity_for(*needed: Path) -> Identity | None:
         return None
     nobody = pwd.getpwnam("nobody")
     closed = any(
-        folder.exists() and not folder.stat().st_mode & 0o001
-        for path in needed
-        for folder in path.parents
+        folder.exists() and not folder.stat().st_mode & 0o001 for path in needed for folder in path.parents
     )
     return Identity(nobody.pw_uid, nobody.pw_gid, passes_closed_folders=closed)
 
 
-def before_exec(
-    identity: Identity | None, dies_with_parent_by: int | None
-) -> Callable[[], None]:
+def before_exec(identity: Identity | None, dies_with_parent_by: int | None) -> Callable[[], None]:
     """Return what a forked child does before it becomes the program: change its user, and die with its parent (Linux)."""
 
     def prepare() -> None:

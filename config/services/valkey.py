@@ -18,10 +18,7 @@ class Valkey:
 
     def __init__(self, places: Places) -> None:
         self.places = places
-
-    @property
-    def address(self) -> str:
-        return str(self.places.valkey_socket)
+        self.address = str(places.valkey_socket)
 
     def prepare(self) -> None:
         self.places.valkey.mkdir(mode=0o700, exist_ok=True)
