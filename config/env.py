@@ -163,6 +163,11 @@ def select_settings() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
+def inherited(changes: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of this process with `changes`, for a program that it starts."""
+    return {**os.environ, **changes}
+
+
 def read(environ: Mapping[str, str]) -> Env:
     """Return `environ` parsed. Raises BadVariable for the first one that does not parse."""
     return _read(_Reader(environ))
