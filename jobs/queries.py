@@ -1,7 +1,8 @@
 """All raw SQL of the ledger, one statement a function.
 
 Due times and leases are compared by the database's clock: the clocks of workers differ, the
-database's does not. `clock_timestamp()` and not `now()`, which stands still inside a transaction.
+database's does not. Values are `clock_timestamp()`, comparisons `statement_timestamp()`: `now()` stands still
+inside a transaction, and an index can't be searched for a volatile function.
 """
 
 import json
@@ -68,6 +69,7 @@ class Claimed:
     max_attempts: int
     claim_token: UUID
     worker: str
+    order_key: str | None
     root_id: str
     group_id: str | None
     group_index: int | None
@@ -84,10 +86,11 @@ class Held:
     attempts: int
     max_attempts: int
     claim_token: UUID
+    worker: str
+    order_key: str | None
     root_id: str
     group_id: str | None
     group_index: int | None
-    worker: str
     cancel_requested: bool
 
 
@@ -159,8 +162,9 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
 
     At most `in_flight` jobs of a queue are published and unclaimed at a time, so a flood in one queue
     fills neither the broker nor the relay's batches. Of an order key, only the oldest unfinished job is due.
-    Two relays never take the same job (`skip locked`). The mark is committed before the message is sent:
-    a claim would else wait for this transaction.
+    Two relays never take the same job (`skip locked`). The mark is committed before the message is sent: a claim
+    would else wait for this transaction. It need not wait for the disk: a mark that a crash forgets is one more
+    message, and the claim drops it.
     """
     return _fetch(
         Published,
@@ -174,7 +178,7 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
                 where job.queue = wanted.queue
                     and job.published_at is null
                     and job.state in ('queued', 'scheduled', 'retrying')
-                    and job.run_at <= clock_timestamp()
+                    and job.run_at <= statement_timestamp()
                     and (job.order_key is null or not exists (
                         select 1 from jobs_job other
                         where other.order_key = job.order_key
@@ -190,7 +194,7 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
                 for update of job skip locked) as due)
         update jobs_job job
         set state = 'queued', published_at = clock_timestamp(), publications = publications + 1
-        from taken
+        from taken, (select set_config('synchronous_commit', 'off', true)) as quick_commit
         where job.id = taken.id
         returning job.id::text as id, job.name, job.queue, job.headers, job.attempts
         """,
@@ -218,7 +222,7 @@ def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
             with waiting as (
                 select id from jobs_job
                 where state = 'queued' and published_at is not null
-                    and published_at < clock_timestamp()
+                    and published_at < statement_timestamp()
                         - make_interval(secs => %(after)s * power(2, least(publications - 1, 6)))
                 order by published_at
                 limit %(batch)s
@@ -230,30 +234,41 @@ def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
         return cursor.rowcount
 
 
-def next_due_seconds(limit: float) -> float:
-    """Return how long until the next job falls due, 0 to `limit` seconds."""
+def next_due_seconds(queues: Iterable[str], limit: float) -> float:
+    """Return how long until the next job of these queues falls due, 0 to `limit` seconds."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            select extract(epoch from min(run_at) - clock_timestamp())::float from jobs_job
-            where published_at is null and state in ('scheduled', 'retrying') and run_at > clock_timestamp()
-            """
+            select extract(epoch from min(next.run_at) - clock_timestamp())::float
+            from unnest(%(queues)s::text[]) as wanted(queue)
+            cross join lateral (
+                select run_at from jobs_job
+                where queue = wanted.queue and published_at is null and state in ('queued', 'scheduled', 'retrying')
+                    and run_at > statement_timestamp()
+                order by run_at limit 1) as next
+            """,
+            {"queues": list(queues)},
         )
         seconds = cursor.fetchone()[0]
     return limit if seconds is None else min(limit, max(0.0, seconds))
 
 
 def claim(job_id: str, token: UUID, worker: str, lease_seconds: float) -> Claimed | None:
-    """Take a published job: running, attempt + 1, lease. None where it is not to be had (a second delivery)."""
+    """Take a published job: running, attempt + 1, lease. None where it is not to be had (a second delivery).
+
+    The commit does not wait for the disk: a claim that a crash of the database forgets is fenced by its random
+    token, so its holder can't settle and the job runs again.
+    """
     rows = _fetch(
         Claimed,
         """
         update jobs_job
         set state = 'running', attempts = attempts + 1, claim_token = %(token)s, worker = %(worker)s,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = clock_timestamp()
+        from (select set_config('synchronous_commit', 'off', true)) as quick_commit
         where id = %(id)s and state = 'queued'
         returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts,
-            claim_token, worker, root_id::text as root_id, group_id::text as group_id, group_index, request_id
+            claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id
         """,
         {"id": job_id, "token": token, "worker": worker, "lease": lease_seconds},
     )
@@ -341,7 +356,7 @@ def hand_back(job_id: str, worker: str) -> bool:
 
 def lock_lost(*, batch: int) -> list[Held]:
     """Lock running jobs whose lease ran out; what another rescuer holds is left to it."""
-    return _fetch(Held, f"{_HELD} where state = 'running' and lease_until < clock_timestamp()"  # noqa: S608 - constants
+    return _fetch(Held, f"{_HELD} where state = 'running' and lease_until < statement_timestamp()"  # noqa: S608 - constants
                   " order by lease_until limit %(batch)s for update skip locked", {"batch": batch})
 
 
@@ -360,7 +375,8 @@ def wake_relays() -> None:
 
 _HELD = """
     select id::text as id, name, canvas, attempts, max_attempts, claim_token, root_id::text as root_id,
-        group_id::text as group_id, group_index, worker, cancel_requested_at is not null as cancel_requested
+        group_id::text as group_id, group_index, worker, order_key,
+        cancel_requested_at is not null as cancel_requested
     from jobs_job
 """
 

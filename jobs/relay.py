@@ -54,7 +54,7 @@ class Relay:
             rescue()
             self._rescue_at = time.monotonic() + settings.JOB_POLL_SECONDS
         if publish_due(self._queues, self._publisher) < BATCH:
-            wait_for_commit(queries.next_due_seconds(limit=settings.JOB_POLL_SECONDS))
+            wait_for_commit(queries.next_due_seconds(self._queues, limit=settings.JOB_POLL_SECONDS))
         self._failures = 0
 
     def _listen(self) -> None:

@@ -28,6 +28,7 @@ class Attempt:
     group_id: str | None
     group_index: int | None
     worker: str
+    order_key: str | None
 
     @classmethod
     def of(cls, row: queries.Claimed | queries.Held) -> "Attempt":
@@ -43,6 +44,7 @@ class Attempt:
             group_id=row.group_id,
             group_index=row.group_index,
             worker=row.worker,
+            order_key=row.order_key,
         )
 
 
@@ -53,7 +55,7 @@ def succeed(attempt: Attempt, result: Any) -> None:
     continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
     if attempt.canvas.get("chord") and attempt.group_id is not None:
         chords.return_part(attempt.group_id, attempt.group_index or 0, result)
-    queries.wake_relays()
+    _let_the_next_of_its_key_go(attempt)
 
 
 @transaction.atomic
@@ -72,7 +74,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
     else:
         held = queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds)
         _held(held, attempt)
-    queries.wake_relays()
+        queries.wake_relays()  # They sleep until the next job falls due, and this one may be it.
     return verdict
 
 
@@ -80,7 +82,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
 def cancel(attempt: Attempt) -> None:
     """Record that the job stopped on request."""
     _held(queries.settle_cancelled(attempt.id, attempt.token), attempt)
-    queries.wake_relays()
+    _let_the_next_of_its_key_go(attempt)
 
 
 def _bury(attempt: Attempt, failure: Failure) -> None:
@@ -89,6 +91,13 @@ def _bury(attempt: Attempt, failure: Failure) -> None:
     continuation.enqueue_errbacks(errbacks, attempt.id, attempt.number, attempt.root_id)
     if attempt.canvas.get("chord") and attempt.group_id is not None:
         chords.fail_part(attempt.group_id, attempt.group_index or 0, attempt.id, attempt.number)
+    _let_the_next_of_its_key_go(attempt)
+
+
+def _let_the_next_of_its_key_go(attempt: Attempt) -> None:
+    # Not for every job: a wake-up for each settled one would keep the relays busy with nothing.
+    if attempt.order_key is not None:
+        queries.wake_relays()
 
 
 def _attempt_of_this_round(attempt: Attempt) -> int:
