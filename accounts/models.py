@@ -156,6 +156,24 @@ class PushSubscription(models.Model):
         return f"push subscription {self.pk} of {self.user_id}"
 
 
+class LoginFailures(models.Model):
+    """Failed logins in a row, of one address from one client address.
+
+    The key is a keyed hash of both (see `lockout`): who tried to log in as whom is nobody's to read here.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "login failures"
+        indexes = (models.Index(fields=("last_at",), name="accounts_failures_expired"),)
+
+    def __str__(self) -> str:
+        return f"{self.failures} failed logins"
+
+
 class DeletionState(models.TextChoices):
     """Where a deletion, or one step of it, stands."""
 
@@ -244,6 +262,11 @@ class Export(models.Model):
                 condition=Q(state=ExportState.RUNNING, finished_at=None)
                 | Q(state=ExportState.READY, finished_at__isnull=False),
                 name="accounts_export_ready_when_finished",
+            ),
+            models.UniqueConstraint(
+                fields=("user",),
+                condition=Q(state=ExportState.RUNNING),
+                name="accounts_export_one_running_a_user",
             ),
         )
         indexes = (models.Index(fields=("user", "-created_at"), name="accounts_export_of_user"),)

@@ -15,4 +15,9 @@ class Entry(TypedDict):
     schedule: crontab | schedule
 
 
-SCHEDULE: dict[str, Entry] = {}
+SCHEDULE: dict[str, Entry] = {
+    "forget-expired-account-rows": {
+        "task": "accounts.forget_expired",
+        "schedule": crontab(hour="3", minute="20"),
+    },
+}

@@ -3,12 +3,16 @@
 from datetime import timedelta
 from importlib.util import find_spec
 
+import django_stubs_ext
+
 from config import connections, env, keys, openapi, services
+
+django_stubs_ext.monkeypatch()  # Django's own classes take type parameters: admin.ModelAdmin[Job]
 
 ENV = env.load()
 URLS = services.urls(ENV)
 
-# --- Django ---------------------------------------------------------------------------------------------------------
+# --- Django
 
 BASE_DIR = env.ROOT
 SECRET_KEY = ENV.web.secret_key or keys.secret_key(ENV.data)
@@ -22,11 +26,16 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False  # One language: no catalogue is searched on each request.
-APPEND_SLASH = False  # Every path answers with and without one (api/routes.py); a redirect would lose a POST's body.
+# Every path answers with and without one (api/routes.py); a redirect would lose a POST's body.
+APPEND_SLASH = False
 
-OURS = [name for name in ("web", "reports", "media_pipeline", "accounts", "api", "jobs") if find_spec(name)]
 INSTALLED_APPS = [
-    *OURS,
+    "web",
+    *(name for name in ("reports",) if find_spec(name)),
+    "media_pipeline",
+    "accounts",
+    "api",
+    "jobs",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -35,7 +44,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "knox",
-    "axes",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
@@ -43,9 +51,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "api.middleware.RequestContext",  # first: what an inner one refuses bears the request's id as well
     "api.middleware.RequestContext",  # first: what another one refuses bears the request's id as well
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "web.headers.PageHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -53,7 +63,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -66,12 +75,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "web.context.navigation",
             ],
         },
     },
 ]
 
-# --- Folders --------------------------------------------------------------------------------------------------------
+# --- Folders
 
 OFFSTAGE_DATA = ENV.data
 MEDIA_FOLDER = ENV.data / "media"
@@ -81,25 +91,25 @@ MAILBOX_EMBEDDED = ENV.services.mail_server is None
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data / "static"
-WHITENOISE_USE_FINDERS = True  # `make run` serves the packages' own files; no collectstatic before the first page.
+WHITENOISE_USE_FINDERS = True  # `make run` serves the packages' own files, without a collectstatic before
 STORAGES = {
     "default": connections.storage(ENV),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-# --- Database and cache ---------------------------------------------------------------------------------------------
+# --- Database and cache
 
 DATABASES = {"default": connections.database(ENV)}
 CACHES = {"default": connections.cache(ENV)}
 CACHE_URL = URLS.cache
 BROKER_URL = URLS.broker
 
-# --- People: passwords, sessions, tokens -----------------------------------------------------------------------------
+# --- People: passwords, sessions, tokens
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",  # first: it refuses who is locked out
-    "django.contrib.auth.backends.ModelBackend",
+AUTHENTICATION_BACKENDS = ["accounts.backends.LockingBackend"]  # refuses after LOGIN_MAX_FAILURES
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # addresses are unique by a constraint on lower(email), which this check does not read
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -120,16 +130,15 @@ REST_KNOX = {
     "TOKEN_TTL": timedelta(days=TOKEN_DAYS),
     "TOKEN_LIMIT_PER_USER": None,  # each browser and script has its own; they end by time or by logging out
 }
-AXES_FAILURE_LIMIT = LOGIN_MAX_FAILURES
-AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCK_MINUTES)
-AXES_RESET_ON_SUCCESS = True
-# By name and address together: by name alone anybody could lock anybody out.
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_ENABLE_ACCESS_FAILURE_LOG = False
-AXES_DISABLE_ACCESS_LOG = True  # an address per login is personal data that nothing here needs
-AXES_VERBOSE = False
+ACCOUNT_ERASERS = {
+    "files": "media_pipeline.erase:erase_files",
+    "assets": "media_pipeline.erase:erase_assets",
+}
+ACCOUNT_EXPORTERS = ["media_pipeline.export:export_films"]
+VAPID_PRIVATE_KEY = ENV.push.private_key or keys.vapid_key(ENV.data)
+PUSH_PRIVATE_ORIGINS = ENV.push.private_origins
 
-# --- Browsers --------------------------------------------------------------------------------------------------------
+# --- Browsers
 
 HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
@@ -146,9 +155,12 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "/videos"
+# Shown on the first page, to who sits at this machine.
+FLOWER_URL = f"http://127.0.0.1:{ENV.ports.flower}"
+METRICS_URL = f"http://127.0.0.1:{ENV.ports.exporter}/metrics"
 
-# --- API -------------------------------------------------------------------------------------------------------------
+# --- API
 
 NUM_PROXIES = ENV.web.proxies
 THROTTLES = dict(ENV.web.throttles)
@@ -169,7 +181,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = openapi.SPECTACULAR_SETTINGS
 
-# --- Jobs ------------------------------------------------------------------------------------------------------------
+# --- Jobs
 
 CELERY_APP = "config.celery"
 JOB_RETRY_BASE_SECONDS = ENV.jobs.retry_base_seconds
@@ -178,10 +190,12 @@ JOB_LEASE_SECONDS = ENV.jobs.lease_seconds
 JOB_POLL_SECONDS = ENV.jobs.poll_seconds
 JOB_REPUBLISH_SECONDS = ENV.jobs.republish_seconds
 JOB_RETENTION_DAYS = ENV.jobs.retention_days
-JOB_MAX_IN_FLIGHT = 1000  # published and not yet claimed, per queue: what one flood may put before a younger job
+JOB_MAX_IN_FLIGHT = (
+    1000  # published and not yet claimed, per queue: all that a flood may put before another job
+)
 JOB_RATE_LIMITS = {"email": ENV.mail.rate}
 
-# --- Mail ------------------------------------------------------------------------------------------------------------
+# --- Mail
 
 EMAIL_HOST = URLS.email.host
 EMAIL_PORT = URLS.email.port
@@ -189,10 +203,10 @@ EMAIL_HOST_USER = URLS.email.user
 EMAIL_HOST_PASSWORD = URLS.email.password
 EMAIL_USE_TLS = URLS.email.starttls
 EMAIL_USE_SSL = URLS.email.tls
-EMAIL_TIMEOUT = 10  # seconds without an answer; the job is retried, so a hanging server must not hold a worker
+EMAIL_TIMEOUT = 10  # seconds without an answer: the job is retried, so a server that hangs holds up no worker
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.mail.sender
 
-# --- Video -----------------------------------------------------------------------------------------------------------
+# --- Video
 
 VIDEO_MAX_BYTES = ENV.video.max_bytes
 VIDEO_MAX_SECONDS = ENV.video.max_seconds
@@ -200,7 +214,7 @@ VIDEO_MAX_PIXELS = ENV.video.max_pixels
 VIDEO_CHUNK_SECONDS = ENV.video.chunk_seconds
 WHISPER_MODEL = ENV.video.whisper_model
 
-# --- Logs ------------------------------------------------------------------------------------------------------------
+# --- Logs
 
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"level": ENV.logs.level, "format": ENV.logs.format}

@@ -1,0 +1,102 @@
+"""What staff sees of accounts."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.http import HttpRequest
+
+from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User
+
+
+class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]  # Django does not subscript it
+    """A new user, by address."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+        field_classes: dict[str, Any] = {}
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # Django does not subscript it
+    """Users; a deletion is asked for by the user and runs as jobs, so there is no button for it."""
+
+    add_form = UserCreation
+    list_display = ("email", "name", "verified_at", "is_active", "is_staff", "created_at")
+    list_filter = ("is_staff", "is_active", ("verified_at", admin.EmptyFieldListFilter))
+    search_fields = ("email", "name")
+    ordering = ("-created_at",)
+    readonly_fields = ("created_at", "last_login")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("Dates", {"fields": ("verified_at", "created_at", "last_login")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("email", "usable_password", "password1", "password2"), "classes": ("wide",)}),
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse: deleting the row alone would leave the user's files behind."""
+        return False
+
+
+@admin.register(Project)
+class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django does not subscript it
+    """Projects."""
+
+    list_display = ("name", "owner", "created_at")
+    search_fields = ("name", "owner__email")
+    raw_id_fields = ("owner",)
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django does not subscript it
+    """Rows that workflows write and nobody else."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
+class DeletionStepInline(admin.TabularInline):  # type: ignore[type-arg]  # Django does not subscript it
+    """The steps of a deletion."""
+
+    model = DeletionStep
+    fields = readonly_fields = ("name", "state", "deleted")
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Deletion)
+class DeletionAdmin(ReadOnly):
+    """Deletions."""
+
+    list_display = ("user_id", "state", "created_at", "finished_at")
+    list_filter = ("state",)
+    inlines = (DeletionStepInline,)
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnly):
+    """Exports."""
+
+    list_display = ("id", "user", "state", "created_at", "finished_at")
+    list_filter = ("state",)
+
+
+@admin.register(PushSubscription)
+class PushSubscriptionAdmin(ReadOnly):
+    """Browsers; their keys are not shown."""
+
+    list_display = ("id", "user", "created_at")
+    exclude = ("p256dh", "auth", "endpoint")

@@ -1,0 +1,46 @@
+"""What this app refuses, each with its answer."""
+
+from api.errors import Forbidden, Refused, TooMany
+
+
+class WrongCredentials(Refused):
+    """Address and password do not belong together; which of them is wrong is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("Wrong email or password.")
+
+
+class NotVerified(Forbidden):
+    """The password is right, but the address was never proven."""
+
+    def __init__(self) -> None:
+        super().__init__("Please verify your email address first. The link is in your mailbox.")
+
+
+class TooManyFailures(TooMany):
+    """So many wrong passwords that no further one is tried for a while."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__("Too many failed logins. Please try again later.", retry_after=retry_after_seconds)
+
+
+class BadToken(Refused):
+    """A mailed token that is unknown, used or too old; which of them is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid, was used already, or is too old.", field="token")
+
+
+class WrongPassword(Refused):
+    """The password that should confirm an act is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("Wrong password.", field="password")
+
+
+class BadSubscription(Refused):
+    """A push subscription that no message could or may be sent to."""
+
+
+class SubscriptionGone(Exception):
+    """The browser withdrew its push subscription."""

@@ -1,0 +1,115 @@
+"""All that is stored about a user, as a ZIP."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+import structlog
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts import extensions, queries
+from accounts.models import Export, ExportState, User
+from jobs.current import checkpoint
+from jobs.enqueue import enqueue
+
+log = structlog.get_logger(__name__)
+
+KEPT_FOR = timedelta(days=7)
+UNFINISHED_KEPT_FOR = timedelta(days=1)
+
+
+@transaction.atomic
+def request_export(user: User) -> Export:
+    """Return an export that is being written, and enqueue the writing.
+
+    Twice: the same export while it runs; the second job finds it written.
+    """
+    wanted, _ = Export.objects.get_or_create(user=user, state=ExportState.RUNNING)
+    enqueue("accounts.write_export", str(wanted.pk))
+    log.info("export_requested", export_id=str(wanted.pk), user_id=str(user.pk))
+    return wanted
+
+
+def write(export_id: str) -> None:
+    """Write the archive and mark the export ready.
+
+    Twice: nothing once it is ready. Written under a temporary name, renamed, then recorded: an attempt that
+    was cut off leaves nothing that anyone could download.
+    """
+    wanted = queries.running_export(export_id).select_related("user").first()
+    if wanted is None:
+        log.info("export_not_needed", export_id=export_id)
+        return
+    path = archive_path(wanted.pk)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.stem}.{uuid4().hex}.part")
+    try:
+        _write_archive(draft, wanted.user)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    ready = queries.running_export(export_id).update(state=ExportState.READY, finished_at=timezone.now())
+    if ready != 1 and not Export.objects.filter(pk=export_id).exists():
+        path.unlink(missing_ok=True)  # the user left meanwhile
+    log.info("export_written", export_id=export_id, user_id=str(wanted.user_id))
+
+
+def archive_path(export_id: UUID) -> Path:
+    """Return where the archive of an export is or will be."""
+    folder: Path = settings.OFFSTAGE_DATA / "exports"
+    return folder / f"{export_id}.zip"
+
+
+def discard(exports: QuerySet[Export]) -> int:
+    """Delete these exports with their archives and return how many. Twice: the second call finds none."""
+    ids = list(exports.values_list("pk", flat=True))
+    for export_id in ids:
+        archive_path(export_id).unlink(missing_ok=True)
+    return Export.objects.filter(pk__in=ids).delete()[0]
+
+
+def forget_expired(now: datetime) -> int:
+    """Delete exports after seven days, and drafts that a killed worker left. Twice: nothing more."""
+    oldest = (now - UNFINISHED_KEPT_FOR).timestamp()
+    for draft in (settings.OFFSTAGE_DATA / "exports").glob("*.part"):
+        if draft.stat().st_mtime < oldest:
+            draft.unlink(missing_ok=True)
+    return discard(queries.exports_before(now - KEPT_FOR))
+
+
+def _write_archive(path: Path, user: User) -> None:
+    with path.open("wb") as file:
+        with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+            for name, content in _contents(user):
+                checkpoint()
+                if isinstance(content, Path):
+                    # Films and pictures are compressed already.
+                    archive.write(content, name, compress_type=ZIP_STORED)
+                else:
+                    archive.writestr(name, json.dumps(content, indent=2, cls=DjangoJSONEncoder))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _contents(user: User) -> Iterator[tuple[str, extensions.type_of_json | Path]]:
+    yield "profile.json", _profile(user)
+    yield (
+        "projects.json",
+        list(queries.projects_of(user.pk).order_by("created_at").values("id", "name", "created_at")),
+    )
+    yield "browsers.json", list(queries.push_subscriptions_of(user.pk).values("endpoint", "created_at"))
+    for exporter in extensions.exporters():
+        yield from exporter(str(user.pk))
+
+
+def _profile(user: User) -> dict[str, object]:
+    fields = ("id", "email", "name", "created_at", "verified_at", "last_login")
+    return {name: getattr(user, name) for name in fields}

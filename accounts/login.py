@@ -1,0 +1,54 @@
+"""Logging in and out."""
+
+from datetime import datetime
+
+import structlog
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import update_last_login
+from django.http import HttpRequest
+from knox.models import AuthToken
+
+from accounts import queries
+from accounts.errors import NotVerified, WrongCredentials
+from accounts.models import User
+
+log = structlog.get_logger(__name__)
+
+
+def log_in(request: HttpRequest, address: str, password: str) -> tuple[str, datetime | None]:
+    """Return a new bearer token, of which only a hash is kept, and when it expires.
+
+    Raises WrongCredentials, NotVerified, TooManyFailures.
+    """
+    user = prove(request, address, password)
+    row, token = AuthToken.objects.create(user=user)
+    update_last_login(User, user)
+    log.info("login_accepted", user_id=str(user.pk))
+    return token, row.expiry
+
+
+def prove(request: HttpRequest, address: str, password: str) -> User:
+    """Return the verified user of that address and password, for a token or for a page's session.
+
+    Raises WrongCredentials, NotVerified, TooManyFailures.
+    """
+    user = authenticate(request, username=address, password=password)
+    if not isinstance(user, User):
+        raise WrongCredentials
+    if not user.is_verified:
+        raise NotVerified
+    return user
+
+
+def log_out(token: AuthToken) -> None:
+    """End one login. Twice: the second call finds nothing to end."""
+    AuthToken.objects.filter(pk=token.pk).delete()
+    log.info("logout_accepted", user_id=str(token.user_id))
+
+
+def end_all_logins(user: User) -> None:
+    """End every login by token.
+
+    A session ends by itself: it bears a hash of the password, and an inactive user has none.
+    """
+    queries.login_tokens(user.pk).delete()

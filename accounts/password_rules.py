@@ -1,0 +1,14 @@
+"""What a password must be like."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from accounts.models import User
+
+
+def check(password: str, user: User) -> None:
+    """Raise ValidationError `{"password": [why, ...]}` where a validator of the settings refuses it."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from error

@@ -1,0 +1,101 @@
+"""HTTP to addresses that users gave us: https only, and never into our own network.
+
+The address is judged on the connection itself, after the name was resolved and before a byte is sent. A check
+beforehand would ask the name server once and the connection again, and the second answer may differ (DNS
+rebinding); it would also make the request that stores the address wait for a stranger's name server.
+"""
+
+import ipaddress
+import socket
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+MAX_ANSWER_BYTES = 64 * 1024
+INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
+
+
+class PrivateAddress(Exception):
+    """The host is, or its name leads to, an address that is not of the public internet."""
+
+
+def session() -> requests.Session:
+    """Return a session that reaches public https addresses, and `settings.PUSH_PRIVATE_ORIGINS` as they are.
+
+    It follows no proxy and no .netrc of the environment. Raises PrivateAddress, besides requests' own errors.
+    """
+    made = requests.Session()
+    made.trust_env = False
+    made.max_redirects = 0
+    made.adapters.clear()
+    made.mount("https://", PublicAdapter())
+    for origin in settings.PUSH_PRIVATE_ORIGINS:
+        made.mount(f"{origin}/", HTTPAdapter())
+    return made
+
+
+def refuse_private(url: str) -> None:
+    """Raise PrivateAddress where the URL's text alone shows that `session` will not go there."""
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}" in settings.PUSH_PRIVATE_ORIGINS:
+        return
+    host = (parts.hostname or "").rstrip(".").lower()
+    if parts.scheme != "https" or not host or parts.username is not None:
+        raise PrivateAddress(url)
+    if f".{host}".endswith(INSIDE):
+        raise PrivateAddress(url)
+    try:
+        # What the connection would take for an address: also 127.1, 0x7f000001 and 2130706433.
+        literal = host if ":" in host else socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return
+    if not is_public(literal):
+        raise PrivateAddress(url)
+
+
+def is_public(address: str) -> bool:
+    """Say whether an IP address is of the public internet. Source: IANA's special-purpose registries."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is not None:
+            return inner.is_global
+    return ip.is_global and not ip.is_multicast
+
+
+class _PublicConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        peer = str(connected.getpeername()[0])
+        if not is_public(peer):
+            connected.close()
+            raise PrivateAddress(peer)
+        return connected
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class PublicAdapter(HTTPAdapter):
+    """Connects to public addresses only, and reads no more than `MAX_ANSWER_BYTES` of an answer."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools judge each connection."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send the request and keep the beginning of the answer."""
+        kwargs["stream"] = True
+        answer = super().send(request, *args, **kwargs)
+        beginning = BytesIO(answer.raw.read(MAX_ANSWER_BYTES))
+        answer.raw.close()
+        answer.raw = beginning
+        return answer

@@ -1,0 +1,118 @@
+"""The sets of rows that this app works on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+from knox.models import AuthToken
+
+from accounts.models import (
+    Deletion,
+    DeletionStep,
+    Export,
+    ExportState,
+    LoginFailures,
+    MailedToken,
+    Project,
+    PushSubscription,
+    User,
+)
+from api.models import IdempotencyKey
+
+
+def user(user_id: UUID | str) -> QuerySet[User]:
+    """Return the user, unless gone or on the way out."""
+    return User.objects.filter(pk=user_id, is_active=True)
+
+
+def unverified(user_id: UUID | str) -> QuerySet[User]:
+    """Return the user, if the address is still to be proven."""
+    return user(user_id).filter(verified_at=None)
+
+
+def users_with_address(address: str) -> QuerySet[User]:
+    """Return the at most one user of that address who may still act."""
+    return User.objects.with_address(address).filter(is_active=True)
+
+
+def usable_tokens(digest: str, purpose: str, now: datetime) -> QuerySet[MailedToken]:
+    """Return the at most one token of that digest that may still be used."""
+    return MailedToken.objects.filter(
+        digest=digest, purpose=purpose, used_at=None, expires_at__gt=now, user__is_active=True
+    )
+
+
+def unused_tokens(user_id: UUID, purpose: str) -> QuerySet[MailedToken]:
+    """Return the user's tokens of that purpose that were never used."""
+    return MailedToken.objects.filter(user_id=user_id, purpose=purpose, used_at=None)
+
+
+def tokens_before(instant: datetime) -> QuerySet[MailedToken]:
+    """Return the mailed tokens that expired before `instant`."""
+    return MailedToken.objects.filter(expires_at__lt=instant)
+
+
+def login_tokens(user_id: UUID | str) -> QuerySet[AuthToken]:
+    """Return the user's bearer tokens."""
+    tokens: QuerySet[AuthToken] = AuthToken.objects.filter(user_id=user_id)
+    return tokens
+
+
+def failures_before(instant: datetime) -> QuerySet[LoginFailures]:
+    """Return the login failures whose last one lies before `instant`."""
+    return LoginFailures.objects.filter(last_at__lt=instant)
+
+
+def projects_of(owner_id: UUID | str) -> QuerySet[Project]:
+    """Return the owner's projects."""
+    return Project.objects.filter(owner=owner_id)
+
+
+def push_subscriptions_of(user_id: UUID | str) -> QuerySet[PushSubscription]:
+    """Return the user's browsers, newest first."""
+    return PushSubscription.objects.filter(user_id=user_id).order_by("-created_at", "-id")
+
+
+def push_subscription(subscription_id: int) -> QuerySet[PushSubscription]:
+    """Return the subscription, unless it was deleted."""
+    return PushSubscription.objects.filter(pk=subscription_id, user__is_active=True)
+
+
+def deletions() -> QuerySet[Deletion]:
+    """Return every deletion with its steps."""
+    return Deletion.objects.prefetch_related("steps")
+
+
+def deletion(deletion_id: UUID | str) -> QuerySet[Deletion]:
+    """Return the deletion with its steps."""
+    return deletions().filter(pk=deletion_id)
+
+
+def deletion_step(deletion_id: UUID | str, name: str) -> QuerySet[DeletionStep]:
+    """Return one step of a deletion."""
+    return DeletionStep.objects.filter(deletion_id=deletion_id, name=name)
+
+
+def exports_of(user_id: UUID | str) -> QuerySet[Export]:
+    """Return the user's exports."""
+    return Export.objects.filter(user_id=user_id)
+
+
+def running_export(export_id: UUID | str) -> QuerySet[Export]:
+    """Return the export, if it is still to be written and its user is still here."""
+    return Export.objects.filter(pk=export_id, state=ExportState.RUNNING, user__is_active=True)
+
+
+def exports_before(instant: datetime) -> QuerySet[Export]:
+    """Return the exports that were ready before `instant`."""
+    return Export.objects.filter(finished_at__lt=instant)
+
+
+def stored_answers_of(user_id: UUID | str) -> QuerySet[IdempotencyKey]:
+    """Return the answers kept under the user's idempotency keys."""
+    return IdempotencyKey.objects.filter(owner=f"user:{user_id}")
+
+
+def mailed_tokens_of(user_id: UUID | str) -> QuerySet[MailedToken]:
+    """Return every mailed token of the user, used or not."""
+    return MailedToken.objects.filter(user_id=user_id)

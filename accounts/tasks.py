@@ -1,0 +1,72 @@
+"""The jobs of this app: doors only."""
+
+from django.utils import timezone
+
+from accounts import deletion, export, forgetting, passwords, push, signup
+from jobs.declare import job
+
+
+@job("accounts.send_verification", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
+def send_verification(user_id: str) -> None:
+    """Mail the link that proves the address."""
+    signup.send_verification(user_id)
+
+
+@job("accounts.warn_owner", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
+def warn_owner(user_id: str) -> None:
+    """Tell an owner that somebody tried to sign up with the address."""
+    signup.warn_owner(user_id)
+
+
+@job("accounts.send_reset", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
+def send_reset(user_id: str) -> None:
+    """Mail the link that sets a new password."""
+    passwords.send_reset(user_id)
+
+
+@job("accounts.send_push", queue="push", soft_seconds=40, hard_seconds=50)
+def send_push(subscription_id: int, title: str, body: str, path: str) -> None:
+    """Show a notification in one browser."""
+    push.send(subscription_id, title, body, path)
+
+
+@job("accounts.delete_projects", queue="accounts", soft_seconds=600, hard_seconds=660)
+def delete_projects(deletion_id: str) -> None:
+    """Delete the projects of a user who leaves."""
+    deletion.delete_projects(deletion_id)
+
+
+@job("accounts.delete_files", queue="accounts", soft_seconds=3600, hard_seconds=3660)
+def delete_files(deletion_id: str) -> None:
+    """Delete the files of a user who leaves."""
+    deletion.delete_files(deletion_id)
+
+
+@job("accounts.delete_assets", queue="accounts", soft_seconds=3600, hard_seconds=3660)
+def delete_assets(deletion_id: str) -> None:
+    """Delete the assets of a user who leaves."""
+    deletion.delete_assets(deletion_id)
+
+
+@job("accounts.delete_user_data", queue="accounts", soft_seconds=600, hard_seconds=660)
+def delete_user_data(deletion_id: str) -> None:
+    """Delete what else is stored about a user who leaves."""
+    deletion.delete_user_data(deletion_id)
+
+
+@job("accounts.finish_deletion", queue="accounts", soft_seconds=600, hard_seconds=660, atomic=True)
+def finish_deletion(deletion_id: str) -> None:
+    """Delete the user."""
+    deletion.finish(deletion_id, timezone.now())
+
+
+@job("accounts.write_export", queue="accounts", soft_seconds=3600, hard_seconds=3660)
+def write_export(export_id: str) -> None:
+    """Write the archive of all that is stored about a user."""
+    export.write(export_id)
+
+
+@job("accounts.forget_expired", queue="maintenance", soft_seconds=300, hard_seconds=330)
+def forget_expired() -> None:
+    """Delete tokens, login failures and exports whose time is over."""
+    forgetting.forget_expired(timezone.now())
