@@ -6,8 +6,8 @@ from config import brokers, env, queues, redis_reconnect, schedule
 from config.services import ensure
 from jobs.app import JobsApp
 
-# The `celery` command comes here before anything has read the settings: it finds the embedded services, or starts them.
-# Every other process has been through manage.py or config/asgi.py, which decide that for themselves.
+# The `celery` command comes here before anything has read the settings: it finds the embedded services or
+# starts them. Every other process came through manage.py or config/asgi.py, which decide that for themselves.
 if not settings.configured:
     env.select_settings()
     ensure(env.load())
@@ -29,8 +29,8 @@ app.conf.update(
     task_queues=queues.queues(),
     task_default_queue=queues.DEFAULT,
     task_create_missing_queues=False,  # a misspelt queue is an error, not a queue that nobody reads
-    # Acknowledge when taken. The ledger's lease, not the broker, brings a dead worker's job back; a message held through
-    # hours of encoding collides with visibility timeouts and RabbitMQ's consumer_timeout.
+    # Acknowledge when taken. The ledger's lease, not the broker, brings a dead worker's job back; a message held
+    # through hours of encoding collides with visibility timeouts and RabbitMQ's consumer_timeout.
     task_acks_late=False,
     task_reject_on_worker_lost=False,
     worker_prefetch_multiplier=1,
@@ -38,9 +38,9 @@ app.conf.update(
     # A broker that is away: wait for it as long as it takes, whether it was there at the start or not.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_channel_error_retry=True,  # RabbitMQ closes the channel of a slow consumer; without this the worker exits
+    broker_channel_error_retry=True,  # RabbitMQ closes a slow consumer's channel; without this the worker exits
     worker_cancel_long_running_tasks_on_connection_loss=False,  # the claim makes the second delivery harmless
-    # Two workers of one name, or a half-dead connection of the same worker, would hold this lock against each other.
+    # A lock that two workers of one name, or a half-dead connection of the same one, hold against each other.
     control_queue_exclusive=False,
     # What exporters and Flower see.
     task_send_sent_event=True,
@@ -51,7 +51,7 @@ app.conf.update(
     worker_redirect_stdouts=False,
     # A worker told to stop has this long for what it runs; the rest goes back.
     worker_soft_shutdown_timeout=8.0,
-    # Celery's Django fixup closes the database connection around every task; a connect costs more than a short job.
+    # Celery's Django fixup closes the database connection around every task; a connect costs more than most jobs.
     CELERY_DB_REUSE_MAX=1_000_000,
     beat_schedule=schedule.SCHEDULE,
     beat_scheduler="jobs.beat:LedgerScheduler",

@@ -1,7 +1,7 @@
 """The only reader of the process's environment: every variable, its default, and what it may be.
 
-`load()` parses everything at the first call into one frozen `Env`. A variable that does not parse stops the program
-with one line on stderr that names it (exit status 2); the value of a secret is never part of that line.
+`load()` parses everything at the first call into one frozen `Env`. A variable that does not parse stops the
+program with one line on stderr that names it (exit status 2); the value of a secret is never part of that line.
 """
 
 import os
@@ -107,6 +107,14 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Web Push: our key, and push services of one's own that are not on the public internet."""
+
+    private_key: str | None = field(repr=False)
+    private_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """What a video may be, and how it is cut up."""
 
@@ -136,6 +144,7 @@ class Env:
     web: Web
     jobs: Jobs
     mail: Mail
+    push: Push
     video: Video
     logs: Logs
 
@@ -205,10 +214,10 @@ def _read(get: _Reader) -> Env:
     data = get("OFFSTAGE_DATA", "var", _folder)
     bind_address = get("BIND_ADDRESS", "127.0.0.1", _host)
     ports = Ports(
-        web=get("WEB_PORT", "8000", _port),
-        flower=get("FLOWER_PORT", "5555", _port),
-        exporter=get("EXPORTER_PORT", "9808", _port),
-        mail=get("MAIL_PORT", "1025", _port),
+        web=get("WEB_PORT", "8000", _whole(1, 65_535)),
+        flower=get("FLOWER_PORT", "5555", _whole(1, 65_535)),
+        exporter=get("EXPORTER_PORT", "9808", _whole(1, 65_535)),
+        mail=get("MAIL_PORT", "1025", _whole(1, 65_535)),
     )
     services = Services(
         database_url=get.optional("DATABASE_URL", _url("postgresql", "postgres"), secret=True),
@@ -250,6 +259,10 @@ def _read(get: _Reader) -> Env:
         rate=get("EMAIL_RATE", "50/s", _rate),
         sender=get("DEFAULT_FROM_EMAIL", "Offstage <offstage@localhost>", _address),
     )
+    push = Push(
+        private_key=get.optional("VAPID_PRIVATE_KEY", _private_key, secret=True),
+        private_origins=get("PUSH_PRIVATE_ORIGINS", "", _origins),
+    )
     video = Video(
         max_bytes=get("VIDEO_MAX_BYTES", "4GiB", _size),
         max_seconds=get("VIDEO_MAX_SECONDS", "4h", _duration),
@@ -261,13 +274,15 @@ def _read(get: _Reader) -> Env:
         level=get("LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
         format=get("LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
     )
-    return Env(data, bind_address, ports, services, web, jobs, mail, video, logs)
+    return Env(data, bind_address, ports, services, web, jobs, mail, push, video, logs)
 
 
 def _env_file(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the file `ENV_FILE` (default `.env`) says; the process's own variables win over it."""
     path = ROOT / environ.get("ENV_FILE", ".env")
-    return {name: value for name, value in dotenv_values(path).items() if value is not None} if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
 # Each parser returns its value or raises ValueError with the words that follow "NAME must be".
@@ -286,12 +301,6 @@ def _host(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65_535:
-        raise ValueError("a port from 1 to 65535")
-    return int(text)
-
-
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
@@ -302,8 +311,10 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def _seconds(lowest: float, highest: float) -> Callable[[str], float]:
+    number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}")
+
     def parse(text: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}", text) or not lowest <= float(text) <= highest:
+        if not number.fullmatch(text) or not lowest <= float(text) <= highest:
             raise ValueError(f"a number of seconds from {lowest:g} to {highest:g}")
         return float(text)
 
@@ -311,10 +322,11 @@ def _seconds(lowest: float, highest: float) -> Callable[[str], float]:
 
 
 def _yes_or_no(text: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if text.lower() not in words:
-        raise ValueError("true or false")
-    return words[text.lower()]
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("true or false")
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -334,6 +346,14 @@ def _address(text: str) -> str:
     if not re.fullmatch(r"[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", text):
         raise ValueError("an address such as Offstage <offstage@example.com>")
     return text
+
+
+def _private_key(text: str) -> str:
+    """Return a PEM key; its line breaks may be written as \\n, since many tools keep a variable on one line."""
+    key = text.replace("\\n", "\n")
+    if not key.startswith("-----BEGIN "):
+        raise ValueError("a private key in PEM form (P-256)")
+    return key
 
 
 def _rate(text: str) -> str:
@@ -379,7 +399,8 @@ def _duration(text: str) -> int:
 
 
 def _pixels(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,10})(?:\s*[x×]\s*([0-9]{1,6}))?", text.lower())  # noqa: RUF001 (people write 7680×4320)
+    # Both the letter and the sign of multiplication: that is how sizes are printed.
+    match = re.fullmatch(r"([0-9]{1,10})(?:\s*[x\u00d7]\s*([0-9]{1,6}))?", text.lower())
     count = int(match[1]) * int(match[2] or 1) if match else 0
     if count == 0:
         raise ValueError("width by height such as 7680x4320, or a number of pixels")

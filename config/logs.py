@@ -17,7 +17,17 @@ class LogSettings(TypedDict):
 
 # The event of a line never needs these, but a library's arguments may carry them.
 SECRETS = frozenset(
-    {"password", "token", "secret", "authorization", "cookie", "api_key", "access_key", "secret_key", "set_cookie"}
+    {
+        "password",
+        "token",
+        "secret",
+        "authorization",
+        "cookie",
+        "api_key",
+        "access_key",
+        "secret_key",
+        "set_cookie",
+    }
 )
 
 
@@ -47,7 +57,11 @@ def configure(settings: LogSettings) -> None:
                 }
             },
             "handlers": {
-                "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}
+                "stdout": {
+                    "class": "logging.StreamHandler",
+                    "stream": "ext://sys.stdout",
+                    "formatter": "line",
+                }
             },
             "root": {"handlers": ["stdout"], "level": settings["level"].upper()},
             "loggers": {

@@ -17,14 +17,13 @@ WHY = {
 
 NAMES = tuple(WHY)
 
-# A task that declares no queue is a short one of ours: the declaration in jobs/ asks for a queue, so this catches
-# Celery's own tasks only.
+# Only Celery's own tasks declare no queue; ours must.
 DEFAULT = "maintenance"
 
 
 def queues() -> tuple[Queue, ...]:
     """Return the queues as Celery declares them.
 
-    Direct queues on the default exchange: a restored message needs no binding there, and a flushed Redis loses bindings.
+    Direct queues on the default exchange need no binding, and bindings are what a flushed Redis loses for good.
     """
     return tuple(Queue(name) for name in NAMES)

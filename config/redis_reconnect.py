@@ -1,12 +1,13 @@
 """A repair of kombu's Redis transport: a worker that loses its broker must reconnect, not die.
 
-Defect (kombu 5.7.0, redis-py 8.1.0): where the connection is lost while a message is unacknowledged, the worker's clean-up
-first drops the transport's client and then closes the channel, whose close wants to restore the unacknowledged messages
-over the dropped connection: `AttributeError: 'NoneType' object has no attribute 'hostname'`, and the worker exits with 1.
-The late acknowledgement of the task on the old channel raises the same.
+Defect (kombu 5.7.0, redis-py 8.1.0): where the connection is lost while a message is unacknowledged, the worker's
+clean-up first drops the transport's client and then closes the channel, whose close wants to restore the
+unacknowledged messages over the dropped connection: `AttributeError: 'NoneType' object has no attribute
+'hostname'`, and the worker exits with 1. The late acknowledgement of the task on the old channel raises the same.
 
-Repair: on a channel whose connection is gone, `restore_unacked`, `ack` and `reject` do the local bookkeeping only. The
-message's copy in Redis stays until the visibility timeout; a second delivery finds its job already claimed in the ledger.
+Repair: on a channel whose connection is gone, `restore_unacked`, `ack` and `reject` do the local bookkeeping
+only. The message's copy in Redis stays until the visibility timeout; a second delivery finds its job already
+claimed in the ledger.
 """
 
 from typing import Any

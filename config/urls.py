@@ -5,7 +5,6 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import health
-
 from config.env import ROOT
 
 FEATURES = ("accounts.urls", "media_pipeline.urls", "reports.urls", "jobs.api.urls")
