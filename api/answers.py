@@ -2,6 +2,7 @@
 
 import math
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -123,13 +124,14 @@ def handler500(request: HttpRequest) -> HttpResponseBase:
 
 def answer(request: HttpRequest, status: int) -> HttpResponseBase:
     """Return an error for `status`: JSON under /api, a page elsewhere."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if wants_json(request):
         return JsonResponse({"detail": REASONS[status]}, status=status, headers=headers)
     context = {"title": TITLES[status], "reason": REASONS[status], "status": status}
     # Without the request: context processors would ask for session and user, and so for the database that is gone.
     page: HttpResponse = render(None, "error.html", context, status=status)  # type: ignore[arg-type]  # render allows None
-    page.headers.update(headers)
+    for name, value in headers.items():
+        page.headers[name] = value
     return page
 
 

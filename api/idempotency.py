@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate
 
 from django.core.files.uploadedfile import UploadedFile
@@ -53,7 +54,7 @@ def idempotent(method: type_of_view) -> type_of_view:
             if kept is not None:
                 return _replayed(kept)
             answer = method(view, request, *args, **kwargs)
-            if answer.status_code < 400:
+            if answer.status_code < HTTPStatus.BAD_REQUEST:
                 claim.keep(answer)
             return answer
 

@@ -67,7 +67,8 @@ async def serve_file(
     early = get_conditional_response(request, etag, int(facts.st_mtime), None)
     if early is not None:
         file.close()
-        early.headers.update({name: headers[name] for name in ("ETag", "Last-Modified", "Cache-Control")})
+        for name in ("ETag", "Last-Modified", "Cache-Control"):
+            early.headers[name] = headers[name]
         return early
     asked = _asked_range(request, etag, int(facts.st_mtime), facts.st_size)
     if asked == "unsatisfiable":

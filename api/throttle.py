@@ -22,7 +22,6 @@ from api.errors import TooMany
 log = structlog.get_logger(__name__)
 
 CACHE_TIMEOUT_SECONDS = 0.5
-UNITS = {"s": "second", "sec": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day"}
 
 
 class AddressThrottle(BaseThrottle):
@@ -58,7 +57,7 @@ def seconds_to_wait(scope: str, address: str) -> float | None:
     rate = settings.THROTTLES.get(scope, "none")
     if rate == "none":
         return None
-    limit = parse(rate)
+    limit = limits.parse(rate)
     try:
         limiter = _limiter(settings.CACHE_URL)
         if limiter.hit(limit, scope, address):
@@ -84,15 +83,9 @@ def client_address(request: HttpRequest | Request) -> str:
         address = ipaddress.ip_address(seen)
     except ValueError:  # a unix socket has no address
         return seen
-    if address.version == 6 and address.ipv4_mapped is None:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
-
-
-def parse(rate: str) -> limits.RateLimitItem:
-    """Return the limit that "20/min" or "20/minute" writes; raises ValueError where it is none."""
-    count, _, unit = rate.partition("/")
-    return limits.parse(f"{count.strip()}/{UNITS.get(unit.strip(), unit.strip())}")
 
 
 @cache

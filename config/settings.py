@@ -52,7 +52,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "api.middleware.RequestContext",  # first: what an inner one refuses bears the request's id as well
-    "api.middleware.RequestContext",  # first: what another one refuses bears the request's id as well
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "web.headers.PageHeaders",

@@ -1,0 +1,25 @@
+"""What the OpenAPI document says about what every endpoint shares."""
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+
+class OffstageSchema(AutoSchema):  # type: ignore[no-untyped-call]  # the library is untyped
+    """Documents the Idempotency-Key where `api.idempotency.idempotent` reads it."""
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        """Return the header parameter of an idempotent operation."""
+        if not self._is_idempotent():
+            return []
+        return [
+            OpenApiParameter(
+                name="Idempotency-Key",
+                location=OpenApiParameter.HEADER,
+                type=str,
+                description="1 to 255 characters of your choice: the same key, the same answer, one effect. Kept 24 h.",
+            )
+        ]
+
+    def _is_idempotent(self) -> bool:
+        handler = getattr(self.view, self.method.lower(), None)
+        return getattr(handler, "is_idempotent", False)
