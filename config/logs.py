@@ -99,6 +99,7 @@ def _renderers(wanted: str) -> list[Processor]:
     if wanted == "console" or (wanted == "auto" and sys.stdout.isatty()):
         return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     return [
-        structlog.processors.dict_tracebacks,
+        # Without the frames' variables, which structlog adds by default: a password is one of them.
+        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
         structlog.processors.JSONRenderer(),
     ]
