@@ -37,9 +37,9 @@ def start(video: Video) -> None:
 def begin_step(video_id: str, name: StepName) -> Video | None:
     """Mark the step as running and return the film, None where there is nothing to do any more.
 
-    That is so for a film that is gone, cancelled or ready, and for a job of an earlier run. To retry one job
-    of a failed film by hand would not be enough, for its neighbours were cancelled: it starts a new run, which
-    keeps all that is done.
+    That is so for a film that is gone, cancelled or ready, and for a job of an earlier run. One job of a
+    failed film that was retried by hand would not be enough, for its neighbours were cancelled: it starts a
+    new run, which keeps all that is done.
     """
     checkpoint()
     video = queries.locked(video_id)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
 
 from accounts.models import Project
 from jobs.models import Job, JobError
@@ -31,6 +31,17 @@ def videos_of(owner_id: UUID | str) -> QuerySet[Video]:
 def video_of(owner_id: UUID | str, video_id: UUID | str) -> Video | None:
     """Return the owner's film with steps and outputs, None for anybody else's."""
     return videos_of(owner_id).filter(pk=video_id).first()
+
+
+def with_upload(owner_id: UUID | str) -> QuerySet[Video]:
+    """Films of one owner whose upload is still there."""
+    return Video.objects.filter(owner_id=owner_id).exclude(source="").order_by("pk")
+
+
+def with_assets(owner_id: UUID | str) -> QuerySet[Video]:
+    """Films of one owner with recorded output files."""
+    assets = Asset.objects.filter(video=OuterRef("pk"))
+    return Video.objects.filter(Exists(assets), owner_id=owner_id).order_by("pk")
 
 
 def project_of(owner_id: UUID | str, project_id: UUID | str) -> Project | None:

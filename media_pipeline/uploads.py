@@ -37,6 +37,7 @@ def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID
     )
     # The file first: a row without its file would be a lie, a file without its row is only litter.
     storage.take_over(Path(file.temporary_file_path()), video.pk)
+    file.close()
     try:
         with transaction.atomic():
             queries.add_video(video)

@@ -1,0 +1,26 @@
+"""The films' part of an account's export."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from media_pipeline import queries, storage
+from media_pipeline.models import AssetKind
+
+_FIELDS = ("id", "title", "project_id", "state", "error", "created_at", "finished_at", "duration_seconds")
+
+
+def export_films(user_id: str) -> Iterator[tuple[str, list[dict[str, object]] | Path]]:
+    """Yield the list of the user's films, then each film as it was uploaded, and what was written down of it.
+
+    The renditions are left out: they can be made again from the upload, and are several times its size.
+    """
+    films = queries.videos_of(user_id)
+    yield "videos.json", list(films.order_by("created_at").values(*_FIELDS))
+    for video in films.iterator(chunk_size=50):
+        upload = storage.source(video.pk)
+        if video.source and upload.is_file():
+            yield f"videos/{video.pk}/{video.source}", upload
+        for asset in video.assets.all():
+            path = storage.output_file(video.pk, asset.path)
+            if asset.kind == AssetKind.SUBTITLES and path is not None:
+                yield f"videos/{video.pk}/subtitles.{asset.name}.vtt", path

@@ -1,0 +1,110 @@
+"""Things that tests are about, each with only what matters to the test."""
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from uuid import uuid4
+
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.utils import timezone
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from accounts.models import User
+from media_pipeline import queries, storage
+from media_pipeline.engine.plan import Film, Sound, make_plan
+from media_pipeline.models import Asset, Chunk, Step, StepState, Video, VideoState
+from media_pipeline.upload_handler import UploadedFilm
+
+
+def a_video(owner: User, state: VideoState = VideoState.QUEUED, **fields) -> Video:
+    """A stored film with its steps and a source that is no real film."""
+    fields = {
+        "title": "A film",
+        "source": storage.SOURCE_NAME,
+        "source_bytes": 4,
+        "root_job": uuid4(),
+    } | fields
+    if state in {VideoState.READY, VideoState.FAILED, VideoState.CANCELLED}:
+        fields.setdefault("finished_at", timezone.now())
+    if state == VideoState.READY:
+        fields.setdefault("progress", 100)
+    if state == VideoState.FAILED:
+        fields.setdefault("error", "It is broken.")
+    video = queries.add_video(Video(owner=owner, state=state, **fields))
+    if state == VideoState.READY:
+        Step.objects.filter(video=video).update(state=StepState.DONE, progress=100)
+    folder = storage.film_folder(video.pk)
+    folder.mkdir(parents=True)
+    (folder / storage.SOURCE_NAME).write_bytes(b"film")
+    return video
+
+
+def a_planned_video(owner: User, *, seconds: int = 24, has_audio: bool = True, **fields) -> Video:
+    """A film whose probe is done: plan, chunks, everything but the work itself."""
+    film = a_film(seconds=seconds, has_audio=has_audio)
+    plan = make_plan(film, 12)
+    video = a_video(owner, VideoState.PROCESSING, film=film.as_json(), plan=plan.as_json(), **fields)
+    Chunk.objects.bulk_create(
+        Chunk(video=video, number=chunk.number, frames=chunk.frames) for chunk in plan.chunks
+    )
+    Step.objects.filter(video=video, name="probe").update(state=StepState.DONE, progress=100)
+    return video
+
+
+def a_film(*, seconds: int = 24, has_audio: bool = True) -> Film:
+    end = Fraction(seconds)
+    return Film(
+        container="mov",
+        video_stream=0,
+        video_codec="h264",
+        width=640,
+        height=360,
+        sample_aspect=Fraction(1),
+        rotation=0,
+        interlaced=False,
+        transfer="sdr",
+        colour_space="bt709",
+        colour_range="tv",
+        bits=8,
+        rate=Fraction(25),
+        is_variable=False,
+        frames=25 * seconds,
+        key_gap_seconds=2.0,
+        start_seconds=Fraction(0),
+        video_start_seconds=Fraction(0),
+        video_end_seconds=end,
+        sound=Sound(1, "aac", "eng", Fraction(0), end) if has_audio else None,
+        texts=(),
+        in_one_piece=False,
+        truncated=False,
+    )
+
+
+def an_asset(video: Video, kind: str, name: str, path: str, content: bytes = b"content") -> Asset:
+    """A recorded output file, with the file."""
+    file = storage.film_folder(video.pk) / "output" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return Asset.objects.create(video=video, kind=kind, name=name, path=path, bytes=len(content))
+
+
+def an_upload(
+    content: bytes = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 64, name: str = "clip.mp4"
+) -> TemporaryUploadedFile:
+    """A film as the upload handler hands it over."""
+    film = UploadedFilm(name, "video/mp4")
+    film.write(content)
+    film.seek(0)
+    film.size = len(content)
+    return film
+
+
+def a_film_file(path: Path, *, seconds: float = 2, size: str = "96x64", sound: bool = True) -> Path:
+    """A real film, made by ffmpeg."""
+    command = [get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-y"]
+    command += ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}"]
+    if sound:
+        command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-c:a", "aac"]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path

@@ -1,0 +1,120 @@
+"""Removal: of one film, of all of a user's."""
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from jobs.models import Job
+from jobs.states import JobState
+from media_pipeline import erase, lifecycle, queries, storage
+from media_pipeline.models import Asset, Video, VideoState
+from tests.unit.media_pipeline.builders import a_planned_video, a_video, an_asset
+
+pytestmark = pytest.mark.django_db
+
+
+def until_done(eraser, user) -> int:
+    total = 0
+    while count := eraser(str(user.pk)):
+        total += count
+    return total
+
+
+def test_deleting_stops_the_work(owner):
+    video = a_video(owner)
+    lifecycle.start(video)
+    root = Video.objects.get(pk=video.pk).root_job
+
+    erase.delete_video(video.pk)
+
+    states = dict(Job.objects.filter(root_id=root).values_list("name", "state"))
+    assert states["media_pipeline.probe"] == JobState.CANCELLED
+
+
+def test_deleting_twice_is_deleting_once(owner):
+    video = a_video(owner)
+
+    erase.delete_video(video.pk)
+    erase.delete_video(video.pk)
+
+    assert Job.objects.filter(name="media_pipeline.remove_files").count() == 1
+
+
+def test_a_step_that_still_writes_does_not_bring_the_film_back(owner):
+    video = a_planned_video(owner)
+    job = a_running_job(video)
+    erase.delete_video(video.pk)
+    storage.film_folder(video.pk).mkdir()
+    (storage.film_folder(video.pk) / "late").write_bytes(b"late")
+
+    erase.remove_files(str(video.pk), str(video.root_job))
+    looks_again = Job.objects.filter(name="media_pipeline.remove_files").count()
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.CANCELLED, claim_token=None, lease_until=None, finished_at=timezone.now()
+    )
+    erase.remove_files(str(video.pk), str(video.root_job))
+
+    assert list(settings.MEDIA_FOLDER.iterdir()) == []
+    assert Job.objects.filter(name="media_pipeline.remove_files").count() == looks_again == 2
+
+
+def test_a_step_cannot_make_a_removed_films_folder(owner):
+    video = a_video(owner)
+    storage.remove_film(video.pk)
+
+    with pytest.raises(erase.storage.Permanent):
+        storage.work_folder(video.pk, "pieces")
+
+
+def test_a_user_who_leaves_leaves_no_file(owner, stranger):
+    mine = [a_video(owner, VideoState.READY) for _ in range(3)]
+    for video in mine:
+        an_asset(video, "mp4", "360", "film/360.mp4")
+        an_asset(video, "poster", "poster.jpg", "images/poster.jpg")
+    theirs = a_video(stranger)
+
+    files, assets = until_done(erase.erase_files, owner), until_done(erase.erase_assets, owner)
+
+    assert (files, assets) == (3, 6)
+    assert [path.name for path in settings.MEDIA_FOLDER.iterdir()] == [str(theirs.pk)]
+    assert not Asset.objects.filter(video__in=mine).exists()
+
+
+@pytest.mark.parametrize("eraser", [erase.erase_files, erase.erase_assets])
+def test_erasing_twice_counts_once(owner, eraser):
+    an_asset(a_video(owner, VideoState.READY), "mp4", "360", "film/360.mp4")
+
+    assert until_done(eraser, owner) == 1
+    assert until_done(eraser, owner) == 0
+
+
+def test_files_that_are_gone_still_count_for_their_row(owner):
+    video = a_video(owner, VideoState.READY)
+    an_asset(video, "mp4", "360", "film/360.mp4")
+    storage.remove_film(video.pk)
+
+    assert until_done(erase.erase_files, owner) == 1
+    assert until_done(erase.erase_assets, owner) == 1
+
+
+def test_erasing_stops_films_under_way_and_clears_their_work(owner):
+    video = a_planned_video(owner)
+    lifecycle.start(video)
+    video.refresh_from_db()
+    storage.work_folder(video.pk, "pieces").mkdir()
+
+    until_done(erase.erase_assets, owner)
+    until_done(erase.erase_files, owner)
+
+    assert not queries.unfinished_jobs(video.root_job).exists()
+    assert not storage.film_folder(video.pk).exists()
+
+
+def a_running_job(video: Video) -> Job:
+    lifecycle.start(video)
+    video.refresh_from_db()
+    job = Job.objects.get(pk=video.root_job)
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.RUNNING, claim_token=job.pk, lease_until=timezone.now(), started_at=timezone.now()
+    )
+    return job

@@ -1,0 +1,105 @@
+"""Output files: to their owner, with ranges, and nothing but output files."""
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
+from knox.models import AuthToken
+
+from media_pipeline import storage
+from media_pipeline.models import VideoState
+from tests.unit.media_pipeline.builders import a_video, an_asset
+
+pytestmark = pytest.mark.django_db
+
+CONTENT = bytes(range(200))
+
+
+@pytest.fixture
+def film(owner):
+    video = a_video(owner, VideoState.READY)
+    an_asset(video, "mp4", "360", "film/360.mp4", CONTENT)
+    return video
+
+
+def ask(video, path, user=None, *, method="get", **headers):
+    """Return status, headers and body."""
+    if user is not None:
+        _, token = AuthToken.objects.create(user)
+        headers["Authorization"] = f"Bearer {token}"
+
+    async def fetch():
+        answer = await getattr(AsyncClient(), method)(f"/api/videos/{video.pk}/files/{path}", headers=headers)
+        body = b"".join([piece async for piece in answer]) if answer.streaming else answer.content
+        return answer.status_code, answer.headers, body
+
+    return async_to_sync(fetch)()
+
+
+def test_the_owner_gets_the_file(film, owner):
+    status, headers, body = ask(film, "film/360.mp4", owner)
+
+    assert (status, body) == (200, CONTENT)
+    assert headers["Content-Type"] == "video/mp4"
+    assert "private" in headers["Cache-Control"]
+
+
+def test_a_player_gets_the_range_it_asks_for(film, owner):
+    status, headers, body = ask(film, "film/360.mp4", owner, Range="bytes=10-19")
+
+    assert (status, body) == (206, CONTENT[10:20])
+    assert headers["Content-Range"] == "bytes 10-19/200"
+
+
+def test_a_range_beyond_the_end_is_refused(film, owner):
+    assert ask(film, "film/360.mp4", owner, Range="bytes=500-")[0] == 416
+
+
+def test_head_tells_the_length_only(film, owner):
+    status, headers, body = ask(film, "film/360.mp4", owner, method="head")
+
+    assert (status, headers["Content-Length"], body) == (200, "200", b"")
+
+
+def test_the_session_cookie_works_too(film, owner):
+    async def fetch():
+        client = AsyncClient()
+        await client.aforce_login(owner)
+        return (await client.head(f"/api/videos/{film.pk}/files/film/360.mp4")).status_code
+
+    assert async_to_sync(fetch)() == 200
+
+
+def test_to_anybody_else_the_file_does_not_exist(film, stranger):
+    assert ask(film, "film/360.mp4", stranger)[0] == 404
+    assert ask(film, "film/360.mp4")[0] == 404
+    assert ask(film, "film/360.mp4", Authorization="Bearer nonsense")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../source",
+        "film/../../source",
+        "..%2fsource",
+        "%2e%2e/source",
+        "//etc/passwd",
+        "film//../../source",
+        "film/.tmp-1/360.mp4",
+        "film/secret.mp4",
+        "film",
+        "film/360.mp4%00.vtt",
+        "missing.mp4",
+    ],
+)
+def test_nothing_but_output_files_is_served(film, owner, path, tmp_path):
+    output = storage.film_folder(film.pk) / "output"
+    (output / "film/.tmp-1").mkdir()
+    (output / "film/.tmp-1/360.mp4").write_bytes(b"half")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (output / "film/secret.mp4").symlink_to(tmp_path / "secret")
+
+    assert ask(film, path, owner)[0] == 404
+
+
+def test_other_methods_are_refused(film, owner):
+    assert ask(film, "film/360.mp4", owner, method="post")[0] == 405

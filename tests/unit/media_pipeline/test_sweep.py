@@ -1,0 +1,72 @@
+"""The sweep: litter goes, what is young or in use stays."""
+
+import os
+import time
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from media_pipeline import lifecycle, storage, sweep
+from media_pipeline.models import Video, VideoState
+from tests.unit.media_pipeline.builders import a_planned_video, a_video
+
+pytestmark = pytest.mark.django_db
+
+DAY_SECONDS = 24 * 3600
+
+
+def grow_old(path):
+    long_ago = time.time() - 3 * DAY_SECONDS
+    for each in [*path.rglob("*"), path] if path.is_dir() else [path]:
+        os.utime(each, (long_ago, long_ago))
+
+
+def test_old_unfinished_uploads_go_and_young_ones_stay():
+    old, young = settings.UPLOAD_FOLDER / "film-a.upload", settings.UPLOAD_FOLDER / "film-b.upload"
+    old.write_bytes(b"old")
+    young.write_bytes(b"young")
+    grow_old(old)
+
+    sweep.sweep(timezone.now())
+
+    assert [path.name for path in settings.UPLOAD_FOLDER.iterdir()] == [young.name]
+
+
+def test_folders_that_a_killed_step_left_go(owner):
+    video = a_planned_video(owner)
+    left = storage.work_folder(video.pk, ".tmp-encode-1")
+    left.mkdir()
+    (left / "half.m4s").write_bytes(b"half")
+    grow_old(left)
+
+    sweep.sweep(timezone.now())
+
+    assert not left.exists()
+    assert storage.source(video.pk).exists()
+
+
+def test_files_without_a_film_go_and_films_stay(owner):
+    orphan, film = settings.MEDIA_FOLDER / str(uuid4()), a_video(owner, VideoState.READY)
+    orphan.mkdir()
+    (orphan / "source").write_bytes(b"film")
+    grow_old(orphan)
+    grow_old(storage.film_folder(film.pk))
+
+    sweep.sweep(timezone.now())
+
+    assert [path.name for path in settings.MEDIA_FOLDER.iterdir()] == [str(film.pk)]
+
+
+def test_a_film_that_nothing_works_on_is_ended_so_that_it_can_be_retried(owner):
+    long_ago = timezone.now() - timedelta(hours=1)
+    stranded = a_video(owner, VideoState.PROCESSING, created_at=long_ago)
+    working = a_video(owner, VideoState.PROCESSING, created_at=long_ago)
+    lifecycle.start(working)
+
+    sweep.sweep(timezone.now())
+
+    states = dict(Video.objects.values_list("pk", "state"))
+    assert states == {stranded.pk: VideoState.FAILED, working.pk: VideoState.PROCESSING}

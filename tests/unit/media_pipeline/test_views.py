@@ -1,0 +1,227 @@
+"""The video API from outside: shapes, states, and that everything is the owner's alone."""
+
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from knox.models import AuthToken
+
+from accounts.models import Project
+from media_pipeline import storage
+from media_pipeline.models import StepName, Video, VideoState
+from tests.unit.media_pipeline.builders import a_video, an_asset
+
+pytestmark = pytest.mark.django_db
+
+FILM = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 64
+
+
+def client_of(user) -> Client:
+    _, token = AuthToken.objects.create(user)
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+def upload(client: Client, content: bytes = FILM, headers=None, **fields):
+    return client.post(
+        "/api/videos", {"file": SimpleUploadedFile("a clip.mp4", content), **fields}, headers=headers or {}
+    )
+
+
+def test_an_upload_is_accepted_with_the_place_to_look(owner):
+    client = client_of(owner)
+
+    answer = upload(client, title="Holiday")
+
+    body = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == body["status_url"] == f"http://testserver/api/videos/{body['id']}"
+    shown = client.get(body["status_url"]).json()
+    assert shown == body
+    assert list(shown) == [
+        *("id", "title", "project", "state", "progress", "error", "created_at", "finished_at"),
+        *("duration", "width", "height", "steps", "outputs", "status_url"),
+    ]
+    assert (shown["state"], shown["progress"], shown["title"]) == ("queued", 0, "Holiday")
+    assert [step["name"] for step in shown["steps"]] == list(StepName)
+    assert list(shown["steps"][0]) == ["name", "state", "progress", "attempts", "started_at", "finished_at"]
+
+
+def test_an_upload_without_a_title_bears_its_files_name(owner):
+    assert upload(client_of(owner)).json()["title"] == "a clip"
+
+
+def test_an_upload_into_a_project(owner):
+    project = Project.objects.create(owner=owner, name="Mine")
+
+    answer = upload(client_of(owner), project=str(project.pk))
+
+    assert answer.json()["project"] == str(project.pk)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "empty"), (b"words and words", "text"), (b"\x89PNG\r\n\x1a\n\x00", "picture")]
+)
+def test_what_is_no_film_gets_400_at_the_field(owner, content, why):
+    answer = upload(client_of(owner), content)
+
+    assert answer.status_code == 400
+    assert why in answer.json()["file"][0]
+    assert not Video.objects.exists()
+    assert list(settings.UPLOAD_FOLDER.iterdir()) == []
+
+
+def test_an_upload_without_a_film_gets_400(owner):
+    answer = client_of(owner).post("/api/videos", {"title": "x"})
+
+    assert answer.status_code == 400
+    assert "file" in answer.json()
+
+
+def test_an_upload_over_the_limit_gets_400(owner, settings):
+    settings.VIDEO_MAX_BYTES = 50
+
+    answer = upload(client_of(owner))
+
+    assert answer.status_code == 400
+    assert "larger than the 50 bytes" in answer.json()["file"][0]
+
+
+@pytest.mark.parametrize("project", ["not-an-id", str(uuid4())])
+def test_an_unknown_project_gets_400(owner, project):
+    answer = upload(client_of(owner), project=project)
+
+    assert answer.status_code == 400
+    assert "project" in answer.json()
+    assert list(settings.MEDIA_FOLDER.iterdir()) == []
+
+
+def test_the_same_key_makes_one_film(owner):
+    client = client_of(owner)
+
+    first = upload(client, headers={"Idempotency-Key": "k1"})
+    second = upload(client, headers={"Idempotency-Key": "k1"})
+
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+    assert Video.objects.count() == 1
+    assert list(settings.UPLOAD_FOLDER.iterdir()) == []
+
+
+def test_the_session_cookie_of_the_pages_works_with_a_csrf_token(owner):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+
+    refused = upload(client)
+    client.cookies["csrftoken"] = token = "a" * 32
+    accepted = upload(client, headers={"X-CSRFToken": token})
+
+    assert (refused.status_code, accepted.status_code) == (403, 202)
+
+
+def test_the_list_is_newest_first_and_ones_own(owner, stranger):
+    a_video(stranger)
+    videos = [a_video(owner, title=str(number)) for number in range(3)]
+
+    body = client_of(owner).get("/api/videos", {"page_size": 2}).json()
+
+    assert [each["id"] for each in body["results"]] == [str(video.pk) for video in videos[:0:-1]]
+    assert body["previous"] is None
+    rest = client_of(owner).get(body["next"]).json()
+    assert [each["id"] for each in rest["results"]] == [str(videos[0].pk)]
+
+
+def test_the_list_asks_the_database_as_often_for_many_as_for_one(owner, django_assert_max_num_queries):
+    for number in range(5):
+        an_asset(a_video(owner, VideoState.READY), "mp4", "360", f"film/{number}.mp4")
+    client = client_of(owner)
+
+    with django_assert_max_num_queries(8):
+        client.get("/api/videos")
+
+
+def test_a_ready_film_shows_its_outputs(owner):
+    video = a_video(owner, VideoState.READY, vmaf=91.2)
+    for kind, name, path in (
+        ("hls", "master.m3u8", "film/master.m3u8"),
+        ("dash", "manifest.mpd", "film/manifest.mpd"),
+        ("mp4", "720", "film/720.mp4"),
+        ("mp4", "360", "film/360.mp4"),
+        ("poster", "poster.jpg", "images/poster.jpg"),
+        ("thumbnail", "thumb_1.jpg", "images/thumb_1.jpg"),
+        ("storyboard", "storyboard.vtt", "storyboard/storyboard.vtt"),
+        ("subtitles", "en", "subtitles/en.vtt"),
+    ):
+        an_asset(video, kind, name, path)
+
+    outputs = client_of(owner).get(f"/api/videos/{video.pk}/").json()["outputs"]
+
+    base = f"http://testserver/api/videos/{video.pk}/files"
+    assert outputs == {
+        "hls": f"{base}/film/master.m3u8",
+        "dash": f"{base}/film/manifest.mpd",
+        "mp4": [
+            {"height": 720, "url": f"{base}/film/720.mp4"},
+            {"height": 360, "url": f"{base}/film/360.mp4"},
+        ],
+        "poster": f"{base}/images/poster.jpg",
+        "thumbnails": [f"{base}/images/thumb_1.jpg"],
+        "storyboard": f"{base}/storyboard/storyboard.vtt",
+        "subtitles": [{"language": "en", "url": f"{base}/subtitles/en.vtt"}],
+        "quality": {"vmaf": 91.2},
+    }
+
+
+def test_a_ready_film_without_sound_has_those_outputs_empty(owner):
+    outputs = client_of(owner).get(f"/api/videos/{a_video(owner, VideoState.READY).pk}").json()["outputs"]
+
+    assert outputs["subtitles"] == []
+    assert outputs["hls"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", ""), ("delete", ""), ("post", "/cancel"), ("post", "/retry"), ("get", "/events")],
+)
+def test_a_film_is_its_owners_alone(owner, stranger, method, path):
+    video = a_video(owner)
+
+    answer = getattr(client_of(stranger), method)(f"/api/videos/{video.pk}{path}")
+
+    assert answer.status_code == 404
+    assert Video.objects.filter(pk=video.pk, state=VideoState.QUEUED).exists()
+
+
+@pytest.mark.parametrize("path", ["", f"/{uuid4()}", f"/{uuid4()}/events"])
+def test_a_stranger_without_a_token_gets_401(db, path):
+    answer = Client().get(f"/api/videos{path}")
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_cancel_then_retry(owner):
+    client, video = client_of(owner), a_video(owner)
+
+    cancelled = client.post(f"/api/videos/{video.pk}/cancel")
+    again = client.post(f"/api/videos/{video.pk}/cancel")
+    retried = client.post(f"/api/videos/{video.pk}/retry")
+
+    assert (cancelled.status_code, cancelled.json()["state"]) == (202, "cancelled")
+    assert again.status_code == 409
+    assert "cancelled" in again.json()["detail"]
+    assert (retried.status_code, retried.json()["state"]) == (202, "queued")
+
+
+def test_delete_removes_rows_and_every_file(owner):
+    video = a_video(owner, VideoState.READY)
+    an_asset(video, "mp4", "360", "film/360.mp4")
+    client = client_of(owner)
+
+    answer = client.delete(f"/api/videos/{video.pk}")
+
+    assert answer.status_code == 204
+    assert client.get(f"/api/videos/{video.pk}").status_code == 404
+    assert not storage.film_folder(video.pk).exists()
+    assert list(settings.MEDIA_FOLDER.iterdir()) == []
