@@ -29,7 +29,7 @@ class LedgerAMQP(AMQP):  # type: ignore[misc]  # celery-types leaves the class u
 
 
 def enqueue_message(
-    producer: object,  # noqa: ARG001 - Celery's signature; the broker is the relay's business
+    producer: object,
     name: str,
     message: tuple[dict[str, Any], dict[str, Any], tuple[Any, Any, dict[str, Any]], dict[str, Any] | None],
     *,
@@ -45,7 +45,9 @@ def enqueue_message(
     _refuse_unsupported(name, own_headers)
     own_headers.update(headers or {})
     # Others put their context (trace, request) into the headers here: it is the asker's, not the relay's.
-    before_task_publish.send(sender=name, body=(args, kwargs, canvas), headers=own_headers, properties=_properties)
+    before_task_publish.send(
+        sender=name, body=(args, kwargs, canvas), headers=own_headers, properties=_properties
+    )
     job = _new_job(name, own_headers, _plain([list(args), dict(kwargs), _ledger_canvas(canvas)]))
     job = queries.NewJob(
         **{

@@ -47,7 +47,9 @@ class JobsApp(Celery):
             task_id = job.child_id(name)
         return super().send_task(name, args, kwargs, task_id=task_id, **options)
 
-    def _check(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    def _check(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> None:
         task = self.tasks.get(name)
         if task is None:
             raise Undeclared(f"no task is declared with the name {name!r}")
@@ -55,7 +57,9 @@ class JobsApp(Celery):
         for word in ("link", "link_error", "chain", "chord"):
             for signature in _signatures(options.get(word)):
                 if signature.task not in self.tasks:
-                    raise Undeclared(f"{name}: its {word} names {signature.task!r}, which no task is declared with")
+                    raise Undeclared(
+                        f"{name}: its {word} names {signature.task!r}, which no task is declared with"
+                    )
 
 
 def _instant(countdown: float | None, eta: datetime | str | None) -> str:

@@ -27,7 +27,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         self._owed: list[Tick] = []
         super().__init__(*args, **options)
 
-    def apply_entry(self, entry: Any, producer: object = None) -> None:  # noqa: ARG002 - Celery's signature
+    def apply_entry(self, entry: Any, producer: object = None) -> None:
         """Note the tick that is due; `tick` enqueues its job."""
         self._owed.append(Tick.of(entry, self.app.now()))
 
@@ -62,7 +62,13 @@ class Tick:
     @classmethod
     def of(cls, entry: Any, now: datetime) -> "Tick":
         """Return the tick of `entry` that `now` belongs to."""
-        return cls(entry.name, entry.task, tuple(entry.args or ()), entry.kwargs or {}, moment_of(entry.schedule, now))
+        return cls(
+            entry.name,
+            entry.task,
+            tuple(entry.args or ()),
+            entry.kwargs or {},
+            moment_of(entry.schedule, now),
+        )
 
     def enqueue(self) -> None:
         """Enqueue the tick's job. Twice, or by a second beat: one job."""

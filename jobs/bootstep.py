@@ -31,7 +31,7 @@ class RelayStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types 
         self._relay = _start_relay()
         self._watch = worker.timer.call_repeatedly(LOOK_SECONDS, self._start_again_if_dead)
 
-    def stop(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def stop(self, worker: Any) -> None:
         """End the relay; what it has not published, another one will."""
         if self._watch is not None:
             self._watch.cancel()

@@ -7,8 +7,8 @@ from celery.canvas import Signature, maybe_signature
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.models import Chord, ChordPart
 from jobs.continuation import enqueue_errbacks
+from jobs.models import Chord, ChordPart
 
 
 def open_chord(group_id: str, body: dict[str, Any]) -> None:
@@ -30,7 +30,9 @@ def set_size(group_id: str, size: int) -> None:
 def return_part(group_id: str, index: int, result: Any) -> None:
     """Count a part that succeeded. Twice: the row exists, the count stays."""
     chord = Chord.objects.select_for_update().get(group_id=group_id)
-    ChordPart.objects.update_or_create(chord=chord, index=index, defaults={"succeeded": True, "result": result})
+    ChordPart.objects.update_or_create(
+        chord=chord, index=index, defaults={"succeeded": True, "result": result}
+    )
     _fire_if_complete(chord)
 
 
@@ -38,7 +40,9 @@ def return_part(group_id: str, index: int, result: Any) -> None:
 def fail_part(group_id: str, index: int, job_id: str, attempt: int) -> None:
     """Note a part that is dead and call the body's errbacks; a part retried by hand still completes the chord."""
     chord = Chord.objects.select_for_update().get(group_id=group_id)
-    ChordPart.objects.update_or_create(chord=chord, index=index, defaults={"succeeded": False, "result": None})
+    ChordPart.objects.update_or_create(
+        chord=chord, index=index, defaults={"succeeded": False, "result": None}
+    )
     body = maybe_signature(dict(chord.body), app=current_app)
     enqueue_errbacks(_errbacks_of(body), job_id, attempt)
 

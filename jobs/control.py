@@ -3,10 +3,10 @@
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
-from django.conf import settings
 
 from jobs import queries
 from jobs.models import Job

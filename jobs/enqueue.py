@@ -45,4 +45,6 @@ def enqueue(
 def _refuse_what_json_changes(name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     # A tuple would reach the body as a list, an integer key as a string: better here than there.
     if json.loads(json.dumps([args, kwargs])) != [args, kwargs]:
-        raise TypeError(f"{name}: arguments must equal their own JSON (str, int, float, bool, None, list, dict)")
+        raise TypeError(
+            f"{name}: arguments must equal their own JSON (str, int, float, bool, None, list, dict)"
+        )

@@ -5,7 +5,7 @@ class LedgerError(Exception):
     """An error of the ledger itself, not of a job's body."""
 
 
-class Transient(Exception):  # noqa: N818 - a fate, not a fault of the program
+class Transient(Exception):
     """Another attempt may succeed. `retry_after`: seconds that the provider asked us to wait."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
@@ -17,15 +17,15 @@ class Transient(Exception):  # noqa: N818 - a fate, not a fault of the program
         return type(self), (str(self), self.retry_after)
 
 
-class Permanent(Exception):  # noqa: N818 - a fate, not a fault of the program
+class Permanent(Exception):
     """No attempt will ever succeed. The reason is shown to the user who owns the work."""
 
 
-class Cancelled(Exception):  # noqa: N818 - an outcome, not a fault
+class Cancelled(Exception):
     """Somebody asked for this job to stop; raised by `checkpoint()` inside it."""
 
 
-class LeaseLost(Exception):  # noqa: N818 - an outcome, not a fault
+class LeaseLost(Exception):
     """This attempt no longer holds the job: its effect must not be committed."""
 
 

@@ -61,7 +61,9 @@ def describe(error: BaseException) -> Failure:
     )
 
 
-def judge(failure: Failure, *, attempt: int, max_attempts: int, base_seconds: float, jitter: float) -> Verdict:
+def judge(
+    failure: Failure, *, attempt: int, max_attempts: int, base_seconds: float, jitter: float
+) -> Verdict:
     """Decide on a failed `attempt` (1, 2, ...) out of `max_attempts`."""
     if failure.fate is Fate.PERMANENT or attempt >= max_attempts:
         return Verdict(None)

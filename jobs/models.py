@@ -21,8 +21,12 @@ class Job(models.Model):
     state = models.CharField(max_length=16, choices=JobState, default=JobState.QUEUED)
     args = models.JSONField(default=list)
     kwargs = models.JSONField(default=dict)
-    canvas = models.JSONField(default=dict, help_text="callbacks, errbacks, chain and chord of the Celery message.")
-    headers = models.JSONField(default=dict, help_text="The Celery message's headers, as the asker wrote them.")
+    canvas = models.JSONField(
+        default=dict, help_text="callbacks, errbacks, chain and chord of the Celery message."
+    )
+    headers = models.JSONField(
+        default=dict, help_text="The Celery message's headers, as the asker wrote them."
+    )
 
     run_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0)
@@ -37,7 +41,9 @@ class Job(models.Model):
 
     claim_token = models.UUIDField(null=True, blank=True, help_text="The fence: only its holder may settle.")
     lease_until = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=200, blank=True, help_text="Node name and process of the last claim.")
+    worker = models.CharField(
+        max_length=200, blank=True, help_text="Node name and process of the last claim."
+    )
 
     order_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - no key is not the empty key
     unique_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - as above

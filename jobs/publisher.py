@@ -12,7 +12,7 @@ try:
     from botocore.exceptions import ClientError as SqsRefusal
 except ImportError:  # the SQS extra is not installed, so no broker can raise it
 
-    class SqsRefusal(Exception):  # type: ignore[no-redef]  # noqa: N818 - botocore's name for it
+    class SqsRefusal(Exception):  # type: ignore[no-redef]
         """Never raised."""
 
 
@@ -24,7 +24,7 @@ _IMPATIENT = {"max_retries": 0, "interval_start": 0}
 _EMPTY_BODY = ([], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
 
 
-class BrokerAway(Exception):  # noqa: N818 - weather, not a fault of the program
+class BrokerAway(Exception):
     """The broker did not take the jobs `untaken`, or did not say so."""
 
     def __init__(self, reason: str, untaken: list[str]) -> None:

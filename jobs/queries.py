@@ -206,7 +206,8 @@ def unmark_published(ids: Iterable[str]) -> None:
     """Put jobs back whose message the broker did not take."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "update jobs_job set published_at = null where id = any(%s::uuid[]) and state = 'queued'", [list(ids)]
+            "update jobs_job set published_at = null where id = any(%s::uuid[]) and state = 'queued'",
+            [list(ids)],
         )
 
 
@@ -356,14 +357,21 @@ def hand_back(job_id: str, worker: str) -> bool:
 
 def lock_lost(*, batch: int) -> list[Held]:
     """Lock running jobs whose lease ran out; what another rescuer holds is left to it."""
-    return _fetch(Held, f"{_HELD} where state = 'running' and lease_until < statement_timestamp()"  # noqa: S608 - constants
-                  " order by lease_until limit %(batch)s for update skip locked", {"batch": batch})
+    return _fetch(
+        Held,
+        f"{_HELD} where state = 'running' and lease_until < statement_timestamp()"
+        " order by lease_until limit %(batch)s for update skip locked",
+        {"batch": batch},
+    )
 
 
 def lock_held_by(job_id: str, worker: str) -> Held | None:
     """Lock a running job if just this worker process holds it."""
-    rows = _fetch(Held, f"{_HELD} where id = %(id)s and state = 'running' and worker = %(worker)s for update",  # noqa: S608
-                  {"id": job_id, "worker": worker})
+    rows = _fetch(
+        Held,
+        f"{_HELD} where id = %(id)s and state = 'running' and worker = %(worker)s for update",
+        {"id": job_id, "worker": worker},
+    )
     return rows[0] if rows else None
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 from billiard.exceptions import WorkerLostError
-from celery.worker.request import Request
 from celery.worker import state
+from celery.worker.request import Request
 from django.db import Error, connections
 
 from jobs import queries, rescue
@@ -25,8 +25,11 @@ class JobRequest(Request):  # type: ignore[misc]  # celery-types leaves the clas
         """Settle the job whose process was killed at its hard time limit."""
         super().on_timeout(soft, timeout)
         if not soft:
-            self._report(lambda worker: rescue.report_lost(
-                self.id, worker, Fate.TIMEOUT, f"over its hard time limit of {timeout} s"))
+            self._report(
+                lambda worker: rescue.report_lost(
+                    self.id, worker, Fate.TIMEOUT, f"over its hard time limit of {timeout} s"
+                )
+            )
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """Settle the job whose process died under it."""

@@ -47,4 +47,11 @@ def _settle_lost(held: queries.Held, failure: Failure) -> None:
         return
     verdict = settle.fail(attempt, failure)
     report = log.error if verdict.is_dead else log.warning
-    report("job_rescued", job_id=held.id, name=held.name, fate=failure.fate, reason=failure.message, dead=verdict.is_dead)
+    report(
+        "job_rescued",
+        job_id=held.id,
+        name=held.name,
+        fate=failure.fate,
+        reason=failure.message,
+        dead=verdict.is_dead,
+    )

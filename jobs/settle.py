@@ -14,6 +14,7 @@ from jobs.errors import LeaseLost
 from jobs.judge import Failure
 from jobs.models import JobError
 
+
 @dataclass(frozen=True)
 class Attempt:
     """The claimed attempt that is being settled: by its own worker, its worker's parent or the rescuer."""

@@ -47,12 +47,16 @@ class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the clas
         job_id = self.request.id
         with bound_contextvars(job_id=job_id, name=self.name):
             self._let_through(job_id)
-            claimed = queries.claim(job_id, uuid4(), worker_name(self.request.hostname), settings.JOB_LEASE_SECONDS)
+            claimed = queries.claim(
+                job_id, uuid4(), worker_name(self.request.hostname), settings.JOB_LEASE_SECONDS
+            )
             if claimed is None:
                 # A second delivery, or a job cancelled meanwhile.
                 log.info("delivery_dropped")
                 raise Ignore
-            with bound_contextvars(attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id):
+            with bound_contextvars(
+                attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id
+            ):
                 return self._attempt(claimed)
 
     def _let_through(self, job_id: str) -> None:
@@ -82,7 +86,7 @@ class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the clas
         try:
             with running(job):
                 result = self._run_and_settle(claimed)
-        except Exception as error:  # noqa: BLE001 - the one place where every failure is judged
+        except Exception as error:
             raise _outcome_of(error, claimed, job) from error
         finally:
             keeper.forget()
@@ -129,10 +133,18 @@ def _settle_failure(failure: Failure, attempt: settle.Attempt, error: Exception)
     verdict = settle.fail(attempt, failure)
     unexpected = failure.fate is Fate.BUG
     if verdict.retry_in_seconds is None:
-        log.error("job_dead", fate=failure.fate, reason=failure.message, exc_info=error if unexpected else None)
+        log.error(
+            "job_dead", fate=failure.fate, reason=failure.message, exc_info=error if unexpected else None
+        )
         return error
     report = log.error if unexpected else log.warning
     seconds = round(verdict.retry_in_seconds, 3)
-    report("job_retrying", fate=failure.fate, reason=failure.message, seconds=seconds, exc_info=unexpected and error)
+    report(
+        "job_retrying",
+        fate=failure.fate,
+        reason=failure.message,
+        seconds=seconds,
+        exc_info=unexpected and error,
+    )
     # Shows as RETRY in Flower and in Celery's metrics; publishes nothing, run_at does that.
     return Retry(failure.message, exc=error, when=verdict.retry_in_seconds)
