@@ -1,25 +1,39 @@
-"""Filters that make any decoded picture upright, progressive, and of the standard range and colours."""
+"""Filters that make any decoded picture upright, progressive, 8 bit, of the standard colours and range."""
 
 from media_pipeline.engine.film import Film
 
 # PyAV gives the turn counter-clockwise; compared with ffmpeg's own autorotate by frame hash.
 TURNS = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}
-TONE_MAP = (
-    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=tonemap=hable:desat=0,"
-    "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
-)
+TRANSFER_NAMES = {"pq": "smpte2084", "hlg": "arib-std-b67"}
+STANDARD_TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+
+
+def deinterlace_filter(film: Film) -> str:
+    """Return the filter that makes one picture of two fields, "" for a progressive film.
+
+    It looks at the neighbours, so it stands before the frame grid, which may repeat or drop pictures.
+    """
+    return "bwdif=mode=send_frame" if film.interlaced else ""
 
 
 def picture_filters(film: Film) -> str:
-    """Return the filter chain for `film`, comma-separated, "" where the picture is right as it is.
+    """Return the filters for one picture by itself: colours, range, turn.
 
-    They are explicit, not left to ffmpeg: a piece cut out of the film carries neither rotation nor HDR data.
+    They are explicit, not left to ffmpeg: a piece cut out of the film carries neither rotation nor HDR data, and a
+    picture without tags would be taken for another colour space on each rung, judged by its size.
     """
-    chain = []
-    if film.interlaced:
-        chain.append("bwdif=mode=send_frame")
+    return ",".join(part for part in (_colours(film), STANDARD_TAGS, TURNS.get(film.rotation, "")) if part)
+
+
+def _colours(film: Film) -> str:
     if film.transfer != "sdr":
-        chain.append(TONE_MAP)
-    if film.rotation in TURNS:
-        chain.append(TURNS[film.rotation])
-    return ",".join(chain)
+        return (
+            f"zscale=tin={TRANSFER_NAMES[film.transfer]}:pin=bt2020:min=bt2020nc:t=linear:npl=100,"
+            "format=gbrpf32le,zscale=p=bt709,tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+        )
+    if film.colour_space == "bt2020":
+        return "zscale=tin=bt709:pin=bt2020:min=bt2020nc:t=bt709:p=bt709:m=bt709:r=tv,format=yuv420p"
+    if film.colour_space == "rgb":
+        return "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
+    ranges = f"in_range={film.colour_range}:out_range=tv"
+    return f"scale=in_color_matrix={film.colour_space}:out_color_matrix=bt709:{ranges},format=yuv420p"

@@ -1,10 +1,18 @@
 """Package the encoded chunks: HLS and DASH over the same segments, and one MP4 per rung."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from media_pipeline.engine.plan import OnProgress, Plan
+from media_pipeline.engine.atomic import building
+from media_pipeline.engine.audio import AUDIO_NAME
+from media_pipeline.engine.encode import rung_name
+from media_pipeline.engine.ffmpeg import OWN_FORMATS, budget_for, read_from, run_ffmpeg, write_to
+from media_pipeline.engine.fragments import join
+from media_pipeline.engine.languages import short_code
+from media_pipeline.engine.packager import DASH, HLS, Audio, Text, Video, run_packager
+from media_pipeline.engine.plan import OnProgress, Plan, Rung
 from media_pipeline.engine.subtitles import Track
 
 
@@ -27,6 +35,54 @@ def package(
 ) -> Packaged:
     """Write the package folder `into`. `chunks` are the encoded folders in order, `audio` is the audio folder.
 
-    Twice: returns the same names at once where `into` exists.
+    Nothing is encoded again: fragments are joined byte by byte, then copied. Twice: returns the same names at once
+    where `into` exists.
     """
-    raise NotImplementedError
+    packaged = Packaged(HLS, DASH, {rung.height: rung_name(rung) for rung in plan.rungs})
+    if into.exists():
+        return packaged
+    with building(into) as folder:
+        for number, rung in enumerate(plan.rungs):
+            on_progress(number / (2 * len(plan.rungs)))
+            _write_mp4(plan, rung, chunks, audio, folder, into)
+        for track in subtitles:
+            shutil.copyfile(track.path, folder / _text_name(track))
+        run_packager(
+            folder,
+            [Video(rung.name, rung_name(rung)) for rung in plan.rungs],
+            Audio(rung_name(plan.rungs[0]), short_code(plan.language)) if audio else None,
+            [Text(_text_name(track), track.language) for track in subtitles],
+            segment_seconds=float(plan.frames_per_segment / plan.rate),
+            beside=into,
+            on_progress=on_progress,
+        )
+    on_progress(1.0)
+    return packaged
+
+
+def _write_mp4(
+    plan: Plan, rung: Rung, chunks: Sequence[Path], audio: Path | None, folder: Path, beside: Path
+) -> None:
+    """Write the rung with its sound as a plain MP4.
+
+    The packager reads this file too, not the joined fragments: those have negative composition offsets, which
+    readers built on libav take for a picture two frames late; here an edit list says the same to everyone.
+    """
+    joined = folder / f".{rung.name}.mp4"
+    join([chunk / rung_name(rung) for chunk in chunks], joined)
+    sound = [*read_from(audio / AUDIO_NAME, formats=OWN_FORMATS)] if audio else []
+    run_ffmpeg(
+        [
+            *(*read_from(joined, formats=OWN_FORMATS), *sound),
+            *("-map", "0:v", *(("-map", "1:a") if audio else ()), "-c", "copy"),
+            *("-map_metadata", "-1", "-fflags", "+bitexact"),
+            *("-movflags", "+faststart", write_to(folder / rung_name(rung))),
+        ],
+        budget=budget_for(plan.duration_seconds, rung.width * rung.height),
+        beside=beside,
+    )
+    joined.unlink()
+
+
+def _text_name(track: Track) -> str:
+    return f"{track.language}.vtt"

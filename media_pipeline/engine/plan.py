@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any, Self
 
 from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, plain
-from media_pipeline.engine.filters import picture_filters
+from media_pipeline.engine.filters import deinterlace_filter, picture_filters
 from media_pipeline.engine.grid import Grid, choose_rate, make_grid
 from media_pipeline.engine.ladder import Rung, make_ladder
 
@@ -29,14 +29,19 @@ class Chunk:
 class Plan:
     """All that the encode jobs and the packaging need to know; plain values, stored in the video's row.
 
-    `width` and `height` are those of the source as shown. `filters` turn a decoded picture into an upright,
-    progressive one of the standard range.
+    `width` and `height` are those of the source as shown. `deinterlace` and `filters` turn decoded pictures into
+    upright, progressive ones of the standard colours. `language` is the sound's, "" where it is not said.
+    `whole_stream` is set where the film cannot be cut: its only piece is
+    then the source itself, and this its video stream.
     """
 
     grid: Grid
     rungs: tuple[Rung, ...]
     chunks: tuple[Chunk, ...]
+    deinterlace: str
     filters: str
+    language: str
+    whole_stream: int | None
     width: int
     height: int
     duration_seconds: float
@@ -89,7 +94,10 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
         grid=grid,
         rungs=make_ladder(width, height),
         chunks=_chunks(grid, grid.frames if film.in_one_piece else _frames_per_chunk(grid, chunk_seconds)),
+        deinterlace=deinterlace_filter(film),
         filters=picture_filters(film),
+        language=film.sound.language if film.sound else "",
+        whole_stream=film.video_stream if film.in_one_piece else None,
         width=width,
         height=height,
         duration_seconds=float(grid.seconds(grid.frames)),

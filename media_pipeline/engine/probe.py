@@ -2,9 +2,25 @@
 
 from pathlib import Path
 
+from jobs.errors import Permanent, Transient
+from media_pipeline.engine.demux import ask_demuxer
 from media_pipeline.engine.film import Film, Limits
 
 
 def probe(source: Path, limits: Limits) -> Film:
-    """Return what `source` holds; raises Permanent with the reason that the film's owner reads."""
-    raise NotImplementedError
+    """Return what `source` holds; raises Permanent with the reason that the film's owner reads.
+
+    Nothing of it is trusted: the packets are counted, a few key frames decoded, the header's claims left aside.
+    """
+    try:
+        size = source.stat().st_size
+    except FileNotFoundError as error:
+        raise Transient("the film's file is not there") from error
+    if size == 0:
+        raise Permanent("the file is empty")
+    if size > limits.max_bytes:
+        raise Permanent("the file is too large")
+    answer = ask_demuxer(
+        "probe", source, source, max_pixels=limits.max_pixels, max_seconds=float(limits.max_seconds)
+    )
+    return Film.from_json(answer)

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from media_pipeline.engine.plan import Film, OnProgress
+from media_pipeline.engine.atomic import building
+from media_pipeline.engine.audio import in_step, read_sound
+from media_pipeline.engine.cues import as_vtt, make_cues
+from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
+from media_pipeline.engine.languages import short_code
+from media_pipeline.engine.plan import Film, OnProgress, Plan
+from media_pipeline.engine.speech import SAMPLE_RATE, hear
+
+LISTENING_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +23,60 @@ class Track:
 
 
 def transcribe(
-    source: Path, film: Film, into: Path, on_progress: OnProgress, *, model: str = ""
+    source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress, *, model: str = ""
 ) -> list[Track]:
-    """Write one WebVTT file per language into `into`; none where nobody speaks.
+    """Write one WebVTT file per language into `into`, named en.vtt and so on; none where nobody speaks.
 
-    `model` is a folder or name of a Whisper model, "" the packaged tiny.en. Twice: returns the same tracks at
-    once where `into` exists.
+    Text tracks of the film come first: what people wrote is better than what a model hears. `model` is a folder
+    or name of a Whisper model, "" the packaged tiny.en. Twice: returns the same tracks at once where `into` exists.
     """
-    raise NotImplementedError
+    if not into.exists():
+        with building(into) as folder:
+            if film.texts:
+                _copy_texts(source, film, plan, folder, into)
+            elif film.sound:
+                _write_speech(source, film, plan, folder, into, on_progress, model)
+    on_progress(1.0)
+    return [Track(path.stem, path) for path in sorted(into.glob("*.vtt"))]
+
+
+def _copy_texts(source: Path, film: Film, plan: Plan, folder: Path, beside: Path) -> None:
+    """Write the first text track of each language."""
+    zero = plan.grid.seconds(plan.grid.first)
+    by_language = {short_code(text.language): text for text in reversed(film.texts)}
+    for language, text in by_language.items():
+        run_ffmpeg(
+            [
+                *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(source, "-vn", "-an")),
+                *("-map", f"0:{text.stream}", "-c:s", "webvtt", "-f", "webvtt", "-bitexact"),
+                write_to(folder / f"{language}.vtt"),
+            ],
+            budget=budget_for(plan.duration_seconds, 1),
+            beside=beside,
+        )
+
+
+def _write_speech(
+    source: Path, film: Film, plan: Plan, folder: Path, beside: Path, on_progress: OnProgress, model: str
+) -> None:
+    wave = folder / "sound.wav"
+    run_ffmpeg(
+        [
+            *read_sound(source, film, plan),
+            *("-af", in_step(SAMPLE_RATE), "-ac", "1", "-c:a", "pcm_s16le", write_to(wave)),
+        ],
+        budget=budget_for(plan.duration_seconds, 1),
+        beside=beside,
+        seconds=plan.duration_seconds,
+        on_progress=lambda share: on_progress(LISTENING_SHARE * share),
+    )
+    spoken = film.sound.language if film.sound else ""
+    heard = hear(
+        wave,
+        model,
+        short_code(spoken) if spoken else "",
+        lambda share: on_progress(LISTENING_SHARE + (1 - LISTENING_SHARE) * share),
+    )
+    wave.unlink()
+    if heard.words:
+        (folder / f"{heard.language}.vtt").write_text(as_vtt(make_cues(heard.words)))

@@ -2,12 +2,50 @@
 
 from pathlib import Path
 
+from media_pipeline.engine.atomic import building
+from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.plan import Film, OnProgress, Plan
+
+THUMBNAILS = 4
+POSTER_AT = 0.1
+THUMBNAIL_SIDE, POSTER_SIDE = 320, 1280
+POSTER = "poster.jpg"
+# Of that many pictures the poster is the one most like the others: neither black nor a fade.
+POSTER_CANDIDATES = 10
+IMAGE_FORMATS = "image2,png_pipe"
 
 
 def grab_thumbnails(source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress) -> None:
-    """Write whole frames of the film into the folder `into`. Twice: returns at once where it exists."""
-    raise NotImplementedError
+    """Write whole frames of the film into the folder `into`, upright and of the standard colours.
+
+    Taken at key frames, which need no other picture; where those lie too far apart, at the exact time.
+    Twice: returns at once where `into` exists.
+    """
+    if into.exists():
+        return
+    seconds = float(film.video_end_seconds - film.video_start_seconds)
+    with building(into) as folder:
+        _grab(
+            source,
+            film,
+            plan,
+            POSTER_AT * seconds,
+            folder / "poster.png",
+            into,
+            f"thumbnail={POSTER_CANDIDATES}",
+        )
+        for number in range(1, THUMBNAILS + 1):
+            on_progress(number / (THUMBNAILS + 1))
+            _grab(
+                source,
+                film,
+                plan,
+                seconds * number / (THUMBNAILS + 1),
+                folder / f"thumb_{number}.png",
+                into,
+                "",
+            )
+    on_progress(1.0)
 
 
 def process_thumbnails(grabbed: Path, into: Path) -> tuple[str, ...]:
@@ -15,4 +53,70 @@ def process_thumbnails(grabbed: Path, into: Path) -> tuple[str, ...]:
 
     Twice: returns the same names at once where `into` exists.
     """
-    raise NotImplementedError
+    names = tuple(f"thumb_{number}.jpg" for number in range(1, THUMBNAILS + 1))
+    if into.exists():
+        return names
+    with building(into) as folder:
+        for name in (POSTER, *names):
+            side = POSTER_SIDE if name == POSTER else THUMBNAIL_SIDE
+            run_ffmpeg(
+                [
+                    *read_from((grabbed / name).with_suffix(".png"), formats=IMAGE_FORMATS),
+                    *(
+                        "-vf",
+                        f"{fit(side)}",
+                        "-q:v",
+                        "3",
+                        "-bitexact",
+                        "-update",
+                        "1",
+                        write_to(folder / name),
+                    ),
+                ],
+                budget=budget_for(1, side * side),
+                beside=into,
+            )
+    return names
+
+
+def fit(side: int) -> str:
+    """Return the filter that makes the longer side at most `side` pixels, never larger than it was."""
+    return (
+        f"scale=w='min({side},iw)':h='min({side},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
+        ":out_color_matrix=bt601:out_range=pc,format=yuvj420p"
+    )
+
+
+def display(plan: Plan) -> str:
+    """Return the filters that make a picture look as shown: colours, turn, square pixels."""
+    return f"{plan.filters},scale={plan.rungs[0].width}:{plan.rungs[0].height},setsar=1"
+
+
+def _grab(source: Path, film: Film, plan: Plan, at: float, target: Path, beside: Path, choose: str) -> None:
+    """Write the frame at `at` seconds of the picture, or the very first where seeking finds none."""
+    for seek in (at, None):
+        filters = ",".join(part for part in (choose, plan.deinterlace, display(plan)) if part)
+        run_ffmpeg(
+            [
+                *read_from(source, "-noautorotate", before=_seek(film, seek, exact=_is_sparse(film))),
+                *("-map", f"0:{film.video_stream}", "-frames:v", "1", "-vf", filters),
+                *("-pix_fmt", "rgb24", "-bitexact", "-update", "1", write_to(target)),
+            ],
+            budget=budget_for(float(film.duration_seconds) / 4, plan.width * plan.height),
+            beside=beside,
+        )
+        if target.exists():
+            return
+
+
+def _is_sparse(film: Film) -> bool:
+    return film.key_gap_seconds > film.duration_seconds / THUMBNAILS
+
+
+def _seek(film: Film, at: float | None, *, exact: bool) -> list[str]:
+    """Return the options that go to `at` seconds after the first picture, on the source's own clock."""
+    skip = [] if exact else ["-skip_frame", "nokey"]
+    if at is None:
+        return skip
+    place = ["-seek_timestamp", "1", "-ss", f"{float(film.video_start_seconds) + at:.6f}"]
+    return [*skip, *place] if exact else [*skip, "-noaccurate_seek", *place]

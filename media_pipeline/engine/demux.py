@@ -1,0 +1,46 @@
+"""The gateway to the demuxer process, and the fate of what it answers."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import Permanent, Transient
+from media_pipeline.engine.ffmpeg import FORMATS
+from media_pipeline.engine.process import Budget, run_program
+
+WORKER = Path(__file__).with_name("demux_worker.py")
+REASONS = {
+    "format": "this is not a video",
+    "incomplete": "the upload is incomplete: the film's index is missing",
+    "picture": "there is no picture in this file",
+    "codec": "the film uses an unsupported codec",
+    "pixels": "the picture is too large",
+    "streams": "the file has too many streams",
+    "broken": "the film is broken: no picture of it can be decoded",
+    "long": "the film is too long",
+}
+KILLED = -9
+# A 4 h film has some 900,000 packets, and PyAV reads 250,000 a second.
+BUDGET = Budget(seconds=120, memory_bytes=3 * 1024**3)
+
+
+def ask_demuxer(command: str, source: Path, beside: Path, **arguments: Any) -> dict[str, Any]:
+    """Run `command` on `source` in a limited process and return its answer; raises Permanent or Transient."""
+    question = {"path": str(source.absolute()), "formats": FORMATS, **arguments}
+    ended = run_program(
+        [sys.executable, "-I", str(WORKER), command, json.dumps(question)],
+        budget=BUDGET,
+        beside=beside,
+        keep_output=True,
+    )
+    if ended.code == KILLED:
+        raise Transient("the reading of the film was killed")
+    if ended.code < 0:
+        raise Permanent(REASONS["broken"])
+    if ended.code:
+        raise RuntimeError(f"demuxer ended with {ended.code}: {ended.errors[-2000:]}")
+    answer: dict[str, Any] = json.loads(ended.output)
+    if "refused" in answer:
+        raise Permanent(REASONS[answer["refused"]])
+    return answer

@@ -1,0 +1,121 @@
+"""The gateway to ffmpeg: argument lists, whitelists, limits, progress, and the fate of a failed run."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from jobs.errors import Permanent, Transient
+from media_pipeline.engine.plan import OnProgress
+from media_pipeline.engine.process import Budget, Ended, run_program
+
+# The demuxers a source may use. Playlists, pictures, SVG, SDP and concat scripts are not among them: they would
+# make ffmpeg open other files or addresses.
+FORMATS = "mov,mp4,matroska,webm,mpegts,avi,flv,ogg,asf,mpeg,mpegvideo,mxf,gif"
+PIECE_FORMATS = "nut"
+OWN_FORMATS = "mov,mp4"
+FULL_HD_PIXELS = 1920 * 1080
+
+DISK_FULL, IO_ERROR, NO_MEMORY, TRY_AGAIN = (256 - errno for errno in (28, 5, 12, 11))
+ERRORS_IN_MOST = 69
+KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24
+
+
+def run_ffmpeg(
+    arguments: Sequence[str],
+    *,
+    budget: Budget,
+    beside: Path,
+    frames: int = 0,
+    seconds: float = 0,
+    on_progress: OnProgress = lambda _: None,
+) -> Ended:
+    """Run ffmpeg to its end; raises Permanent or Transient by the exit code.
+
+    `frames` or `seconds` is what the whole output holds, for the share in `on_progress`.
+    """
+    meter = _Meter(frames, seconds)
+    ended = run_program(
+        [ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error", "-y"]
+        + ["-progress", "pipe:1", "-stats_period", "0.5", *arguments],
+        budget=budget,
+        beside=beside,
+        on_output=meter.read,
+        on_tick=lambda: on_progress(meter.share),
+    )
+    if ended.code != 0:
+        raise _fate_of(ended)
+    on_progress(1.0)
+    return ended
+
+
+def read_from(source: Path, *options: str, formats: str = FORMATS, before: Sequence[str] = ()) -> list[str]:
+    """Return the arguments that read `source`: one local file of a known format and nothing that it points to."""
+    return [
+        *("-protocol_whitelist", "file", "-format_whitelist", formats, *before),
+        *options,
+        *("-i", f"file:{source.absolute()}"),
+    ]
+
+
+def write_to(target: Path) -> str:
+    """Return the argument that writes `target`: never a protocol, whatever its name looks like."""
+    return f"file:{target.absolute()}"
+
+
+def budget_for(seconds: float, pixels: int) -> Budget:
+    """Return time and memory for work on `seconds` of a picture of `pixels`.
+
+    60 s and 20 times the film's length at 1080p; a healthy run of all rungs takes about once its length. Memory:
+    4 GiB of address space at 1080p (1.2 GiB was enough when measured), more for larger pictures.
+    """
+    scale = max(1.0, pixels / FULL_HD_PIXELS)
+    return Budget(seconds=60 + 20 * seconds * scale, memory_bytes=int(4 * 1024**3 * scale))
+
+
+@cache
+def ffmpeg_path() -> str:
+    """Return the path of the packaged ffmpeg."""
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+class _Meter:
+    """Reads ffmpeg's -progress lines and knows the share done."""
+
+    def __init__(self, frames: int, seconds: float) -> None:
+        self.share = 0.0
+        self._frames, self._seconds = frames, seconds
+        self._rest = b""
+
+    def read(self, text: bytes) -> None:
+        *lines, self._rest = (self._rest + text).split(b"\n")
+        for line in lines:
+            name, _, value = line.partition(b"=")
+            if not value.strip().isdigit():
+                continue
+            if self._frames and name == b"frame":
+                self._reach(int(value) / self._frames)
+            elif self._seconds and name == b"out_time_us":
+                self._reach(int(value) / 1e6 / self._seconds)
+
+    def _reach(self, share: float) -> None:
+        self.share = min(1.0, max(self.share, share))
+
+
+def _fate_of(ended: Ended) -> Exception:
+    """Sort the exit code; ffmpeg's is 256 minus the errno of what stopped it. Its words are for the log only."""
+    reasons: dict[int, Exception] = {
+        ERRORS_IN_MOST: Permanent("the film is broken: most of it cannot be decoded"),
+        DISK_FULL: Transient("no space left for the encoded film"),
+        IO_ERROR: Transient("the disk failed while encoding"),
+        NO_MEMORY: Permanent("the film needs more memory than a job may use"),
+        TRY_AGAIN: Permanent("the film needs more memory than a job may use"),
+        FILE_TOO_LARGE: Permanent("the encoded film is larger than a job may write"),
+        CPU_TIME: Permanent("the film takes more processor time than a job may use"),
+        KILLED: Transient("the encoder was killed"),
+    }
+    last = ended.errors.strip().splitlines()[-3:]
+    fate = reasons.get(ended.code) or Permanent("the film could not be converted")
+    fate.add_note(f"ffmpeg ended with {ended.code}: " + " | ".join(last))
+    return fate

