@@ -10,6 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from accounts import push
 from jobs import control
 from jobs.current import checkpoint, current_job
 from jobs.enqueue import enqueue
@@ -127,7 +128,7 @@ def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
     _mark_done(video_id, [StepName.FINISH])
     if not queries.move(video_id, VideoState.READY, progress=100, vmaf=vmaf, error="", finished_at=now):
         return False
-    _notify(video, "video.ready")
+    push.notify(str(video.owner_id), "Your video is ready", video.title, f"/videos/{video.pk}")
     progress.announce(video_id)
     log.info("video_ready", video_id=video_id)
     return True
@@ -151,7 +152,6 @@ def fail(video_id: str, now: datetime) -> bool:
     open_steps.filter(name=dead_step).update(state=StepState.FAILED, finished_at=now)
     open_steps.exclude(state=StepState.FAILED).update(state=StepState.CANCELLED, finished_at=now)
     _cancel_jobs(video)
-    _notify(video, "video.failed")
     progress.announce(video_id)
     log.warning("video_failed", video_id=video_id, fate=failure.fate if failure else None)
     return True
@@ -231,8 +231,3 @@ def _in_words_for_the_owner(failure: JobError | None) -> str:
     if failure.fate == Fate.TIMEOUT:
         return "The film took too long to process."
     return OUR_FAULT
-
-
-def _notify(video: Video, event: str) -> None:
-    # accounts offers it by name; see its tasks.
-    del video, event

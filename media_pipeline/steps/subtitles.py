@@ -4,7 +4,7 @@ from django.conf import settings
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset
-from media_pipeline.engine.plan import Film
+from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.engine.subtitles import transcribe
 from media_pipeline.models import AssetKind, StepName
 
@@ -19,6 +19,7 @@ def subtitles(video_id: str) -> None:
     tracks = transcribe(
         storage.source(video_id),
         Film.from_json(video.film),
+        Plan.from_json(video.plan),
         storage.output_folder(video_id, SUBTITLES),
         progress.reporter(video_id, StepName.SUBTITLES),
         model=settings.WHISPER_MODEL,

@@ -1,0 +1,154 @@
+"""Each step on a real film, run twice: the same files, the same rows, nothing done again."""
+
+import pytest
+
+from jobs.errors import Permanent
+from jobs.models import Job
+from media_pipeline import lifecycle, storage, tasks
+from media_pipeline.engine.plan import Plan
+from media_pipeline.models import Asset, Step, StepState, Video, VideoState
+from tests.unit.media_pipeline.builders import a_film_file, a_video
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def film_file(tmp_path_factory):
+    return a_film_file(tmp_path_factory.mktemp("film") / "film.mp4", seconds=2, size="320x180")
+
+
+@pytest.fixture
+def video(owner, film_file):
+    video = a_video(owner)
+    storage.source(video.pk).write_bytes(film_file.read_bytes())
+    lifecycle.start(video)
+    return video
+
+
+@pytest.fixture
+def probed(video):
+    tasks.probe(str(video.pk))
+    video.refresh_from_db()
+    return video
+
+
+def facts_of(video: Video) -> tuple:
+    """Return all that a repeat must not change."""
+    folder = storage.film_folder(video.pk)
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assets = list(Asset.objects.filter(video=video).order_by("pk").values("kind", "name", "path", "bytes"))
+    steps = list(Step.objects.filter(video=video).order_by("pk").values())
+    return (
+        files,
+        assets,
+        steps,
+        Job.objects.count(),
+        Video.objects.values("state", "progress").get(pk=video.pk),
+    )
+
+
+def states_of(video: Video) -> dict[str, str]:
+    return dict(Step.objects.filter(video=video).values_list("name", "state"))
+
+
+def test_probe(video):
+    tasks.probe(str(video.pk))
+    before = facts_of(video)
+    tasks.probe(str(video.pk))
+
+    video.refresh_from_db()
+    plan = Plan.from_json(video.plan)
+    assert (video.width, video.height, video.duration_seconds) == (320, 180, 2.0)
+    assert [path.name for path in storage.work_folder(video.pk, "pieces").iterdir()] == ["00000.nut"]
+    assert len(plan.chunks) == 1
+    assert states_of(video)["probe"] == StepState.DONE
+    assert facts_of(video)[0] == before[0]
+    assert Job.objects.filter(name="media_pipeline.encode").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "task", "args"),
+    [
+        ("encode", tasks.encode, (0,)),
+        ("audio", tasks.audio, ()),
+        ("storyboard", tasks.storyboard, ()),
+        ("subtitles", tasks.subtitles, ()),
+    ],
+)
+def test_a_step_beside_others(probed, step, task, args):
+    task(str(probed.pk), *args)
+    before = facts_of(probed)
+    task(str(probed.pk), *args)
+
+    assert facts_of(probed) == before
+    assert states_of(probed)[step] == StepState.DONE
+
+
+def test_thumbnails_are_grabbed_and_then_made(probed):
+    tasks.grab_thumbnails(str(probed.pk))
+    half = Step.objects.get(video=probed, name="thumbnails")
+    tasks.process_thumbnails(str(probed.pk))
+    before = facts_of(probed)
+    tasks.grab_thumbnails(str(probed.pk))
+    tasks.process_thumbnails(str(probed.pk))
+
+    assert (half.state, half.progress) == (StepState.RUNNING, 50)
+    assert facts_of(probed) == before
+    assert Asset.objects.filter(video=probed, kind="poster", name="poster.jpg").count() == 1
+    assert Asset.objects.filter(video=probed, kind="thumbnail").exists()
+
+
+def test_package_and_finish(probed, django_capture_on_commit_callbacks):
+    name = str(probed.pk)
+    tasks.encode(name, 0)
+    tasks.audio(name)
+    tasks.grab_thumbnails(name)
+    tasks.process_thumbnails(name)
+    tasks.storyboard(name)
+    tasks.subtitles(name)
+
+    tasks.package(name)
+    packaged = facts_of(probed)
+    tasks.package(name)
+    repeated = facts_of(probed)
+    tasks.finish(name)
+    finished = facts_of(probed)
+    tasks.finish(name)
+
+    assert repeated == packaged
+    assert facts_of(probed) == finished
+    probed.refresh_from_db()
+    assert (probed.state, probed.progress) == (VideoState.READY, 100)
+    assert set(states_of(probed).values()) == {StepState.DONE}
+    kinds = set(Asset.objects.filter(video=probed).values_list("kind", flat=True))
+    assert {"hls", "dash", "mp4", "poster", "thumbnail", "storyboard"} <= kinds
+    assert not (storage.film_folder(probed.pk) / "work").exists()
+    assert probed.vmaf is None or 0 <= probed.vmaf <= 100
+
+
+def test_a_chunk_that_is_there_is_not_encoded_again_by_the_next_run(probed):
+    tasks.encode(str(probed.pk), 0)
+    folder = storage.chunk_folder(probed.pk, 0)
+    inodes = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    lifecycle.cancel(probed.pk, probed.created_at)
+
+    lifecycle.retry(probed.pk)
+    tasks.probe(str(probed.pk))
+    tasks.encode(str(probed.pk), 0)
+
+    assert {path.name: path.stat().st_ino for path in folder.iterdir()} == inodes
+
+
+def test_what_only_decoding_can_tell_is_a_permanent_refusal(video):
+    storage.source(video.pk).write_bytes(b"\x00\x00\x00\x18ftypisom" + b"\x00" * 5000)
+
+    with pytest.raises(Permanent):
+        tasks.probe(str(video.pk))
+
+
+def test_a_step_of_a_deleted_film_does_nothing(video):
+    name = str(video.pk)
+    video.delete()
+
+    for task, args in ((tasks.probe, ()), (tasks.encode, (0,)), (tasks.package, ()), (tasks.finish, ())):
+        assert task(name, *args) is None
