@@ -1,0 +1,77 @@
+"""The ledger in the admin: read only, with the two acts that a person may do."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from jobs import bulk
+from jobs.models import Job, JobError
+
+
+class _ReadOnly:
+    """A ledger is not edited by hand: a row that changed without its transition is a lie."""
+
+    def has_add_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: object = None) -> bool:
+        """Never; retention deletes."""
+        return False
+
+
+class Errors(_ReadOnly, admin.StackedInline[JobError, Job]):
+    """Each failed attempt, with its traceback."""
+
+    model = JobError
+    fields = ("attempt", "at", "worker", "fate", "error_class", "message", "traceback")
+    readonly_fields = fields
+    extra = 0
+
+
+@admin.register(Job)
+class JobAdmin(_ReadOnly, admin.ModelAdmin[Job]):
+    """Jobs, newest first."""
+
+    list_display = ("name", "state", "queue", "attempts", "run_at", "created_at", "finished_at", "error")
+    list_filter = ("state", "queue", "name")
+    search_fields = ("id", "root_id", "request_id", "name")
+    search_help_text = "Id of a job, of its family or of the request; or a task's name"
+    date_hierarchy = None
+    ordering = ("-created_at", "-id")
+    # A count of millions of rows would hold up the page just when it is needed.
+    show_full_result_count = False
+    inlines = (Errors,)
+    actions = ("retry", "cancel")
+
+    def get_readonly_fields(self, _request: HttpRequest, _obj: Job | None = None) -> list[str]:
+        """Return every field."""
+        return [field.name for field in Job._meta.fields]  # noqa: SLF001 - Django's documented way
+
+    @admin.action(description="Retry the selected dead or cancelled jobs", permissions=["view"])
+    def retry(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        """Queue the selected ones again."""
+        self._tell(request, bulk.retry(jobs), "queued again", "Only dead and cancelled jobs can be retried.")
+
+    @admin.action(description="Cancel the selected unfinished jobs", permissions=["view"])
+    def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        """Cancel the selected ones."""
+        self._tell(request, bulk.cancel(jobs), "cancelled or asked to stop", "All of them are finished.")
+
+    def _tell(self, request: HttpRequest, count: int, done: str, otherwise: str) -> None:
+        text, level = (f"{count} {done}.", messages.SUCCESS) if count else (otherwise, messages.WARNING)
+        self.message_user(request, text, level)
+
+    def has_view_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Every member of staff, as in the API."""
+        return bool(request.user.is_active and request.user.is_staff)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As for one job."""
+        return self.has_view_permission(request)

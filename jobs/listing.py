@@ -1,0 +1,66 @@
+"""Which jobs a person asked to see. API, admin and `manage.py jobs` all look through these."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count, Prefetch, QuerySet
+
+from jobs.models import Job, JobError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A filter; what is left empty is not filtered by."""
+
+    states: tuple[str, ...] = ()
+    name: str = ""
+    queue: str = ""
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is filtered by."""
+        return not (self.states or self.name or self.queue)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs of one task stand in one state."""
+
+    name: str
+    queue: str
+    state: str
+    count: int
+
+
+def matching(wanted: Wanted) -> QuerySet[Job]:
+    """Return the jobs that match, newest first."""
+    jobs = Job.objects.order_by("-created_at", "-id")
+    if wanted.states:
+        jobs = jobs.filter(state__in=wanted.states)
+    if wanted.name:
+        jobs = jobs.filter(name=wanted.name)
+    if wanted.queue:
+        jobs = jobs.filter(queue=wanted.queue)
+    return jobs
+
+
+def without_tracebacks(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Return the jobs with their errors at hand, for a list: a page of tracebacks would be megabytes."""
+    return jobs.prefetch_related(Prefetch("failures", JobError.objects.defer("traceback")))
+
+
+def one(job_id: str | UUID) -> Job | None:
+    """Return the job with all its errors, or None."""
+    return Job.objects.filter(pk=job_id).prefetch_related("failures").first()
+
+
+def ids(jobs: QuerySet[Job]) -> Iterable[UUID]:
+    """Return the ids, a batch at a time."""
+    return jobs.values_list("pk", flat=True).iterator(chunk_size=1000)
+
+
+def tallies(states: Iterable[str]) -> list[Tally]:
+    """Return how many jobs of each task and queue stand in each of the states."""
+    rows = Job.objects.filter(state__in=list(states)).order_by().values_list("name", "queue", "state")
+    return [Tally(*row) for row in rows.annotate(count=Count("pk"))]
