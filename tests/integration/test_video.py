@@ -1,0 +1,241 @@
+"""Films through real processes: web, worker, relay, ffmpeg; and a worker killed in the middle."""
+
+import json
+import subprocess
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+import psutil
+import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from tests.eventually import eventually
+from tests.harness.house import House
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+MAKE_USER = """
+from accounts.models import User
+from django.utils import timezone
+from knox.models import AuthToken
+user = User.objects.create_user("{email}", "correct horse battery", verified_at=timezone.now())
+print("TOKEN", AuthToken.objects.create(user)[1])
+"""
+
+
+class Studio:
+    """A house with a web process and a worker, and a user who uploads films."""
+
+    def __init__(self, folder: Path) -> None:
+        self.house = House(folder, VIDEO_CHUNK_SECONDS="4", JOB_LEASE_SECONDS="5", WORKER_CONCURRENCY="2")
+        self.logs = folder / "worker.log"
+        migrated = self.house.run("manage.py", "migrate", "--verbosity", "0", timeout=120)
+        assert migrated.returncode == 0, migrated.stderr
+        self.base = f"http://127.0.0.1:{self.house.variables['WEB_PORT']}"
+        self.house.start(
+            "-m", "uvicorn", "config.asgi:application", "--port", self.house.variables["WEB_PORT"]
+        )
+        self.worker = self.start_worker()
+        self.owner = self.client("owner@example.org")
+        eventually(self._answers, within_seconds=30)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        command = ("-m", "celery", "-A", "config", "worker", "--concurrency", "2", "--loglevel", "INFO")
+        with self.logs.open("ab") as log:
+            return self.house.start(*command, stdout=log, stderr=subprocess.STDOUT)
+
+    def client(self, email: str) -> httpx.Client:
+        made = self.house.run("manage.py", "shell", "-c", MAKE_USER.format(email=email))
+        token = made.stdout.rpartition("TOKEN ")[2].strip()
+        assert token, made.stderr
+        return httpx.Client(base_url=self.base, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def upload(self, film: Path) -> str:
+        with film.open("rb") as file:
+            answer = self.owner.post("/api/videos", files={"file": ("film.mp4", file)})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def video(self, video_id: str) -> dict:
+        return self.owner.get(f"/api/videos/{video_id}").json()
+
+    def when(self, video_id: str, *states: str, within_seconds: float = 120) -> dict:
+        def there() -> dict | None:
+            video = self.video(video_id)
+            return video if video["state"] in states else None
+
+        return eventually(there, within_seconds)
+
+    def encoded_chunks(self, video_id: str) -> list[int]:
+        """Return the numbers of the chunks that were encoded, one for each time."""
+        lines = self.logs.read_text(errors="replace").splitlines()
+        events = [json.loads(line) for line in lines if '"chunk_encoded"' in line and line.startswith("{")]
+        return [event["number"] for event in events if event["video_id"] == video_id]
+
+    def folder(self, video_id: str) -> Path:
+        return self.house.data / "media" / video_id
+
+    def encoders(self) -> list[psutil.Process]:
+        """Return the worker's ffmpeg processes that encode pieces."""
+        return [
+            each
+            for each in self.house.processes()
+            if "pieces/" in " ".join(_words(each)) and "ffmpeg" in _words(each)[0]
+        ]
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.base}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline() or [""]
+    except psutil.Error:
+        return [""]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    studio = Studio(tmp_path_factory.mktemp("studio"))
+    yield studio
+    studio.owner.close()
+    studio.house.close()
+
+
+def a_film(path: Path, *, seconds: int, size: str = "320x180", sound: bool = True) -> Path:
+    command = [get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-y"]
+    command += ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds},noise=alls=20:allf=t"]
+    if sound:
+        command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-c:a", "aac"]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p", str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+def test_a_film_goes_through_the_whole_pipeline(studio, tmp_path):
+    video_id = studio.upload(a_film(tmp_path / "film.mp4", seconds=8))
+
+    with studio.owner.stream("GET", f"/api/videos/{video_id}/events", timeout=120) as stream:
+        lines = [line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: ")]
+
+    seen = [json.loads(line) for line in lines[:-1]]  # the last one ends the stream
+    video = seen[-1]
+    assert video["state"] == "ready", video
+    assert [each["progress"] for each in seen] == sorted(each["progress"] for each in seen)
+    assert video["progress"] == 100
+    assert {step["state"] for step in video["steps"]} == {"done"}
+    assert (video["width"], video["height"]) == (320, 180)
+    assert video["duration"] == pytest.approx(8, abs=0.2)
+    assert sorted(studio.encoded_chunks(video_id)) == [0, 1]
+    assert not (studio.folder(video_id) / "work").exists()
+
+
+def test_every_output_answers_to_its_owner_and_to_nobody_else(studio, tmp_path):
+    video_id = studio.upload(a_film(tmp_path / "film.mp4", seconds=4))
+    stranger = studio.client("stranger@example.org")
+
+    outputs = studio.when(video_id, "ready")["outputs"]
+
+    urls = [outputs["hls"], outputs["dash"], outputs["poster"], outputs["storyboard"], *outputs["thumbnails"]]
+    urls += [each["url"] for each in outputs["mp4"]]
+    for url in urls:
+        assert studio.owner.get(url).status_code == 200, url
+        assert stranger.get(url).status_code == 404, url
+        assert httpx.get(url).status_code == 404, url
+    assert len(urls) >= 6
+    part = studio.owner.get(outputs["mp4"][0]["url"], headers={"Range": "bytes=0-99"})
+    assert (part.status_code, len(part.content)) == (206, 100)
+    assert b"ftyp" in part.content
+    for playlist in references(studio.owner, outputs["hls"]):
+        for segment in references(studio.owner, playlist):
+            assert studio.owner.get(segment).status_code == 200, segment
+    stranger.close()
+
+
+def references(client: httpx.Client, playlist: str) -> set[str]:
+    """Return the URLs that a playlist refers to."""
+    lines = client.get(playlist).text.splitlines()
+    plain = {line for line in lines if line and not line.startswith("#")}
+    quoted = {line.split('URI="')[1].split('"')[0] for line in lines if 'URI="' in line}
+    return {urljoin(playlist, each) for each in plain | quoted}
+
+
+def test_a_film_without_sound_gets_ready_without_it(studio, tmp_path):
+    video_id = studio.upload(a_film(tmp_path / "film.mp4", seconds=1, sound=False))
+
+    video = studio.when(video_id, "ready", "failed")
+
+    assert video["state"] == "ready", video["error"]
+    assert video["outputs"]["subtitles"] == []
+
+
+def test_what_only_decoding_can_tell_ends_failed_with_the_reason(studio, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(a_film(tmp_path / "film.mp4", seconds=2).read_bytes()[:3000])
+
+    video = studio.when(studio.upload(broken), "failed", "ready")
+
+    assert video["state"] == "failed"
+    assert video["error"]
+    states = {step["name"]: step["state"] for step in video["steps"]}
+    assert states["probe"] == "failed"
+    assert {states[name] for name in states if name != "probe"} == {"cancelled"}
+
+
+@pytest.mark.parametrize("victim", ["child", "worker"])
+def test_a_worker_killed_while_it_encodes_costs_only_the_chunk_it_was_at(studio, tmp_path, victim):
+    video_id = studio.upload(a_film(tmp_path / "film.mp4", seconds=20, size="1280x720"))
+    eventually(lambda: studio.encoded_chunks(video_id) and studio.encoders(), within_seconds=60)
+
+    if victim == "child":
+        studio.encoders()[0].parent().kill()
+    else:
+        studio.worker.kill()
+        studio.worker.wait(10)
+    before = studio.encoded_chunks(video_id)
+    if victim == "worker":
+        eventually(lambda: not studio.encoders(), within_seconds=5)
+        studio.worker = studio.start_worker()
+    video = studio.when(video_id, "ready", "failed", within_seconds=150)
+
+    assert video["state"] == "ready", video["error"]
+    after = studio.encoded_chunks(video_id)
+    assert before
+    assert len(after) == len(set(after)), after
+    assert set(after) == set(range(5))
+    encode = next(step for step in video["steps"] if step["name"] == "encode")
+    assert encode["attempts"] == 2
+
+
+def test_cancelling_stops_the_encoders_and_a_retry_goes_on_where_it_ended(studio, tmp_path):
+    video_id = studio.upload(a_film(tmp_path / "film.mp4", seconds=20, size="1280x720"))
+    eventually(lambda: studio.encoded_chunks(video_id) and studio.encoders(), within_seconds=60)
+
+    cancelled = studio.owner.post(f"/api/videos/{video_id}/cancel")
+    eventually(lambda: not studio.encoders(), within_seconds=5)
+    before = studio.encoded_chunks(video_id)
+    retried = studio.owner.post(f"/api/videos/{video_id}/retry")
+    video = studio.when(video_id, "ready", "failed")
+
+    assert (cancelled.status_code, retried.status_code) == (202, 202)
+    assert video["state"] == "ready", video["error"]
+    after = studio.encoded_chunks(video_id)
+    assert len(before) < 5
+    assert sorted(after) == [0, 1, 2, 3, 4]
+
+
+def test_deleting_a_film_under_way_leaves_no_file_and_no_encoder(studio, tmp_path):
+    video_id = studio.upload(a_film(tmp_path / "film.mp4", seconds=20, size="1280x720"))
+    eventually(studio.encoders, within_seconds=60)
+
+    assert studio.owner.delete(f"/api/videos/{video_id}").status_code == 204
+
+    assert studio.owner.get(f"/api/videos/{video_id}").status_code == 404
+    eventually(lambda: not studio.encoders(), within_seconds=5)
+    eventually(lambda: not studio.folder(video_id).exists(), within_seconds=10)
+    left = [path.name for path in (studio.house.data / "media").iterdir() if path.name.startswith(".")]
+    assert left == []
