@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from config import brokers, env, queues, redis_reconnect, schedule
+from config import brokers, env, queues, redis_reconnect, schedule, worker
 from config.services import ensure
 from jobs.app import JobsApp
 
@@ -11,6 +11,7 @@ from jobs.app import JobsApp
 if not settings.configured:
     env.select_settings()
     ensure(env.load())
+    worker.stop_in_time()
 
 redis_reconnect.install()
 
@@ -46,11 +47,9 @@ app.conf.update(
     task_send_sent_event=True,
     worker_send_task_events=True,
     task_track_started=True,
-    # Logs go through Django's chain (config/logs.py).
-    worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     # A worker told to stop has this long for what it runs; the rest goes back.
-    worker_soft_shutdown_timeout=8.0,
+    worker_soft_shutdown_timeout=settings.WORKER_STOP_SECONDS,
     # Celery's Django fixup closes the database connection around every task; a connect costs more than most jobs.
     CELERY_DB_REUSE_MAX=1_000_000,
     beat_schedule=schedule.SCHEDULE,

@@ -90,6 +90,7 @@ class Jobs:
     """How jobs are retried, leased, published and forgotten."""
 
     concurrency: int
+    stop_seconds: float
     retry_base_seconds: float
     max_attempts: int
     lease_seconds: float
@@ -177,6 +178,11 @@ def inherited(changes: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def remap_sigterm() -> None:
+    """Ask billiard, Celery's process pool, to take SIGTERM for SIGQUIT, where nobody asked for something else."""
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+
+
 def read(environ: Mapping[str, str]) -> Env:
     """Return `environ` parsed. Raises BadVariable for the first one that does not parse."""
     return _read(_Reader(environ))
@@ -248,6 +254,7 @@ def _read(get: _Reader) -> Env:
     )
     jobs = Jobs(
         concurrency=get("WORKER_CONCURRENCY", str(os.cpu_count() or 1), _whole(1, 512)),
+        stop_seconds=get("WORKER_STOP_SECONDS", "8", _seconds(0, 86_400)),
         retry_base_seconds=get("JOB_RETRY_BASE_SECONDS", "60", _seconds(0, 86_400)),
         max_attempts=get("JOB_MAX_ATTEMPTS", "5", _whole(1, 100)),
         lease_seconds=get("JOB_LEASE_SECONDS", "60", _seconds(0.5, 86_400)),

@@ -3,7 +3,7 @@
 A worker without `-Q` consumes all of them. Give a kind workers of its own with `celery -A config worker -Q media`.
 """
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 WHY = {
     "mail": "short, waits on the mail server, held to its rate: must not stand behind an encode",
@@ -24,6 +24,8 @@ DEFAULT = "maintenance"
 def queues() -> tuple[Queue, ...]:
     """Return the queues as Celery declares them.
 
-    Direct queues on the default exchange need no binding, and bindings are what a flushed Redis loses for good.
+    Each with an exchange of its own name: left to Celery they all hang on the default queue's, and a message sent
+    there by hand would reach every one. Ours go to a queue by its name, which needs no binding; bindings are what
+    a flushed Redis loses for good.
     """
-    return tuple(Queue(name) for name in NAMES)
+    return tuple(Queue(name, Exchange(name, type="direct"), routing_key=name) for name in NAMES)

@@ -22,7 +22,7 @@ class ReconnectingQoS(redis.QoS):
     def restore_unacked(self, client: Any = None) -> None:
         """Put every unacknowledged message back; forget them where there is nothing to put them back into."""
         if self._connection_is_gone():
-            self._delivered.clear()
+            self._delivered.clear()  # type: ignore[union-attr]  # None on the class only
         else:
             super().restore_unacked(client)
 

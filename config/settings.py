@@ -90,6 +90,7 @@ MAILBOX_EMBEDDED = ENV.services.mail_server is None
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # before collectstatic too: whitenoise warns where it is not there
 WHITENOISE_USE_FINDERS = True  # `make run` serves the packages' own files, without a collectstatic before
 STORAGES = {
     "default": connections.storage(ENV),
@@ -183,6 +184,7 @@ SPECTACULAR_SETTINGS = openapi.SPECTACULAR_SETTINGS
 # --- Jobs
 
 CELERY_APP = "config.celery"
+WORKER_STOP_SECONDS = ENV.jobs.stop_seconds
 JOB_RETRY_BASE_SECONDS = ENV.jobs.retry_base_seconds
 JOB_MAX_ATTEMPTS = ENV.jobs.max_attempts
 JOB_LEASE_SECONDS = ENV.jobs.lease_seconds
