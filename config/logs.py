@@ -1,8 +1,9 @@
 """Logging: one structlog chain for our lines and for every library's, JSON for machines and colours for a terminal."""
 
+import logging
 import logging.config
 import sys
-from typing import TypedDict
+from typing import TextIO, TypedDict
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
@@ -15,20 +16,20 @@ class LogSettings(TypedDict):
     format: str
 
 
-# The event of a line never needs these, but a library's arguments may carry them.
-SECRETS = frozenset(
-    {
-        "password",
-        "token",
-        "secret",
-        "authorization",
-        "cookie",
-        "api_key",
-        "access_key",
-        "secret_key",
-        "set_cookie",
-    }
-)
+# No line of ours has such a field; a library's may.
+SECRETS = frozenset(("password", "token", "secret", "authorization", "cookie", "access_key", "secret_key"))
+
+
+class StdoutHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stdout` is at that moment, not to what it was when logging was set up."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # the base class has an attribute
+        """The stream of this moment."""
+        return sys.stdout
 
 
 def configure(settings: LogSettings) -> None:
@@ -57,11 +58,7 @@ def configure(settings: LogSettings) -> None:
                 }
             },
             "handlers": {
-                "stdout": {
-                    "class": "logging.StreamHandler",
-                    "stream": "ext://sys.stdout",
-                    "formatter": "line",
-                }
+                "stdout": {"()": StdoutHandler, "formatter": "line"},
             },
             "root": {"handlers": ["stdout"], "level": settings["level"].upper()},
             "loggers": {
@@ -90,8 +87,9 @@ def configure(settings: LogSettings) -> None:
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Return the line with the value of every field that is named like a secret replaced."""
-    for name in event.keys() & SECRETS:
-        event[name] = "hidden"
+    for name in event:
+        if name.lower() in SECRETS:
+            event[name] = "hidden"
     return event
 
 
@@ -100,6 +98,8 @@ def _renderers(wanted: str) -> list[Processor]:
         return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     return [
         # Without the frames' variables, which structlog adds by default: a password is one of them.
-        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
         structlog.processors.JSONRenderer(),
     ]

@@ -1,0 +1,84 @@
+import json
+import logging
+
+import pytest
+import structlog
+from django.conf import settings
+
+from config import logs
+
+
+@pytest.fixture
+def lines(capsys):
+    """Return a function that returns the lines written to stdout, as JSON."""
+    logs.configure({"level": "info", "format": "json"})
+
+    def read():
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    yield read
+    structlog.contextvars.clear_contextvars()
+    logs.configure(settings.LOGGING)
+
+
+def test_a_line_has_its_event_and_fields(lines):
+    structlog.get_logger("jobs.relay").info("job_published", job_id="1", attempt=2)
+
+    (line,) = lines()
+
+    assert line["event"] == "job_published"
+    assert (line["job_id"], line["attempt"], line["level"], line["logger"]) == ("1", 2, "info", "jobs.relay")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_librarys_line_goes_through_the_same_chain(lines):
+    structlog.contextvars.bind_contextvars(request_id="r1")
+
+    logging.getLogger("urllib3").warning("retrying %s", "a", extra={"attempt": 3})
+
+    (line,) = lines()
+    assert (line["event"], line["attempt"], line["request_id"]) == ("retrying a", 3, "r1")
+
+
+def test_what_is_bound_to_the_request_is_on_every_line(lines):
+    structlog.contextvars.bind_contextvars(request_id="r1", job_id="j1")
+
+    structlog.get_logger("a").info("one")
+    structlog.get_logger("b").info("two")
+
+    assert [(line["request_id"], line["job_id"]) for line in lines()] == [("r1", "j1")] * 2
+
+
+def test_a_field_named_like_a_secret_is_hidden(lines):
+    structlog.get_logger("a").info("one", password="hunter2", token="hunter2", user_id="1")
+    logging.getLogger("b").info("two", extra={"Authorization": "x", "secret": "hunter2"})
+
+    one, two = lines()
+    assert (one["password"], one["token"], one["user_id"]) == ("hidden", "hidden", "1")
+    assert (two["Authorization"], two["secret"]) == ("hidden", "hidden")
+
+
+def test_a_line_below_the_level_is_not_written(lines):
+    structlog.get_logger("a").debug("one")
+    logging.getLogger("b").debug("two")
+
+    assert lines() == []
+
+
+def test_a_traceback_is_one_line(lines):
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        structlog.get_logger("a").exception("job_failed")
+
+    (line,) = lines()
+    assert line["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+def test_a_terminal_gets_words(capsys):
+    logs.configure({"level": "info", "format": "console"})
+
+    structlog.get_logger("a").info("job_published", attempt=2)
+
+    assert "job_published " in capsys.readouterr().out
+    logs.configure(settings.LOGGING)

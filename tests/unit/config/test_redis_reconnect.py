@@ -1,0 +1,61 @@
+"""Seen failing with kombu's own QoS: AttributeError: 'NoneType' object has no attribute 'hostname'."""
+
+import uuid
+
+import pytest
+from django.conf import settings
+from kombu import Connection
+from kombu.transport import redis
+
+from config import redis_reconnect
+
+
+@pytest.fixture
+def taken():
+    """Return a message that was taken and not acknowledged, and the connection it came over."""
+    connection = Connection(settings.BROKER_URL)
+    queue = connection.SimpleQueue(f"test-{uuid.uuid4()}")
+    queue.put({"a": 1})
+    message = queue.get(timeout=5)
+    yield message, connection
+    connection.collect()
+
+
+def lose(connection):
+    """Do what a worker does first when its broker is gone."""
+    connection.collect()
+
+
+def test_it_is_installed():
+    assert redis.Channel.QoS is redis_reconnect.ReconnectingQoS
+
+
+def test_a_worker_that_lost_its_broker_can_close_the_connection(taken):
+    message, connection = taken
+    transport = connection.transport
+
+    lose(connection)
+
+    message.channel.qos.restore_unacked()
+    transport.close_connection(connection)
+
+
+@pytest.mark.parametrize("answer", ["ack", "reject", "requeue"])
+def test_a_message_can_be_answered_after_the_broker_was_lost(taken, answer):
+    message, connection = taken
+
+    lose(connection)
+
+    getattr(message, answer)()
+    assert message.acknowledged
+
+
+def test_a_message_is_still_acknowledged_while_the_broker_is_there(taken):
+    message, connection = taken
+    client = connection.default_channel.client
+    before = client.hlen("unacked")
+
+    message.ack()
+    message.channel.qos._flush()
+
+    assert client.hlen("unacked") == before - 1
