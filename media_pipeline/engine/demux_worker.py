@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from av.stream import Disposition
@@ -22,7 +22,14 @@ KEY_FRAMES_TRIED = 3
 PACKETS_TRIED = 300
 NEAR_SECONDS = 0.002
 TEXT_CODECS = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}
+# Numbers of ITU-T H.273, as libav has them.
 TRANSFERS = {16: "pq", 18: "hlg"}
+FULL_RANGE = 2
+HD_HEIGHT = 720
+SLOWEST_RATE, FASTEST_RATE = Fraction(1, 2), 1000
+WIDEST_ASPECT = Fraction(10)
+BOX_HEADER_BYTES, BOXES_READ = 8, 64
+TAG_LETTERS = (2, 3)
 # Containers whose header states a duration, written when the file was finished.
 STATING_DURATION = ("mov", "matroska", "avi", "asf", "flv")
 PICTURES_BESIDE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
@@ -30,7 +37,16 @@ PICTURES_BESIDE = Disposition.attached_pic | Disposition.still_image | Dispositi
 Row = tuple[int, bool, bool, int]  # pts, key, shown, duration; in decoding order
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class Wanted(NamedTuple):
+    """A piece to write: its first and last packet in decoding order, its file, and how much later it starts."""
+
+    begin: int
+    end: int
+    target: str
+    shift_seconds: int
+
+
+class Refused(Exception):
     """The file is no film; the argument is a word of probe.py's table."""
 
 
@@ -57,13 +73,14 @@ def open_source(path: str, formats: str) -> Any:
 
 def lacks_index(path: Path) -> bool:
     """Return whether this is an MP4 whose upload ended before its index (`moov`) came."""
-    size, seen = path.stat().st_size, set()
+    size = path.stat().st_size
+    seen: set[bytes] = set()
     with path.open("rb") as file:
-        while len(header := file.read(16)) >= 8 and len(seen) < 64:
+        while len(header := file.read(16)) >= BOX_HEADER_BYTES and len(seen) < BOXES_READ:
             length, name = int.from_bytes(header[:4]), header[4:8]
             length = int.from_bytes(header[8:16]) if length == 1 else length or size
             seen.add(name)
-            if length < 8:
+            if length < BOX_HEADER_BYTES:
                 break
             file.seek(length - len(header), 1)
     return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
@@ -154,7 +171,7 @@ def describe(container: Any, video: Any) -> dict[str, Any]:
 def language(stream: Any) -> str:
     """Return the stream's language tag, "" where it has none."""
     tag = str(stream.metadata.get("language", "")).lower()
-    return tag if tag.isalpha() and tag.isascii() and 2 <= len(tag) <= 3 and tag != "und" else ""
+    return tag if tag.isalpha() and tag.isascii() and len(tag) in TAG_LETTERS and tag != "und" else ""
 
 
 def timing(rows: list[Row], video: Any) -> dict[str, Any]:
@@ -188,7 +205,7 @@ def measure_rate(gaps: list[float], tick: float, video: Any) -> tuple[Fraction, 
     """Return the frame rate and whether it varies: from the median gap, since one long gap proves nothing."""
     if not gaps:
         guess = video.average_rate or video.guessed_rate
-        return (Fraction(guess) if guess and Fraction(1, 2) <= guess <= 1000 else Fraction(25)), False
+        return (Fraction(guess) if guess and SLOWEST_RATE <= guess <= FASTEST_RATE else Fraction(25)), False
     near = max(NEAR_SECONDS, 2 * tick)
     middle = median(gaps)
     alike = [gap for gap in gaps if abs(gap - middle) <= near]
@@ -212,12 +229,14 @@ def look(path: str, formats: str, index: int, max_pixels: int) -> dict[str, Any]
     return {
         "width": frame.width,
         "height": frame.height,
-        "sample_aspect": aspect if aspect and Fraction(1, 10) <= aspect <= 10 else Fraction(1),
+        "sample_aspect": aspect if aspect and 1 / WIDEST_ASPECT <= aspect <= WIDEST_ASPECT else Fraction(1),
         "rotation": round(frame.rotation / 90) % 4 * 90,
         "interlaced": any(candidate.interlaced_frame for candidate, _ in frames),
         "transfer": TRANSFERS.get(int(frame.color_trc), "sdr"),
         "colour_space": colour_space(frame),
-        "colour_range": "pc" if int(frame.color_range) == 2 or frame.format.name.startswith("yuvj") else "tv",
+        "colour_range": "pc"
+        if int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
+        else "tv",
         "bits": max(component.bits for component in frame.format.components),
     }
 
@@ -227,7 +246,7 @@ def colour_space(frame: Any) -> str:
     if frame.format.is_rgb or frame.format.has_palette:
         return "rgb"
     tagged = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
-    return tagged.get(int(frame.colorspace), "bt709" if frame.height >= 720 else "bt601")
+    return tagged.get(int(frame.colorspace), "bt709" if frame.height >= HD_HEIGHT else "bt601")
 
 
 def decode(
@@ -291,7 +310,7 @@ def zero(film: dict[str, Any], sound: dict[str, Any] | None) -> dict[str, Any]:
     return {"sound": sound, "start_seconds": start}
 
 
-def cut(
+def cut(  # noqa: PLR0913 - the fields of the question
     path: str, formats: str, index: int, ranges: list[list[str]], margin: str, shift_seconds: int, into: str
 ) -> dict[str, Any]:
     """Copy the packets that each range of seconds needs into a NUT file of its own; decode nothing."""
@@ -301,9 +320,12 @@ def cut(
         rows, _, _ = scan(container, stream, [])
     seconds = [(Fraction(first), Fraction(last) + Fraction(margin)) for first, last in ranges]
     spans = choose_spans(rows, [(first / base, last / base) for first, last in seconds])
-    targets = [Path(into) / f"{number:05}.nut" for number in range(len(spans))]
+    wanted = [
+        Wanted(begin, end, f"{into}/{number:05}.nut", shift_seconds)
+        for number, (begin, end) in enumerate(spans)
+    ]
     with open_source(path, formats) as container:
-        copy(container, container.streams[index], rows, spans, targets, shift_seconds)
+        copy(container, container.streams[index], rows, wanted)
     return {"pieces": len(spans)}
 
 
@@ -330,23 +352,14 @@ def lowest_from_here(instants: list[int]) -> list[int]:
     return list(accumulate(reversed(instants), min))[::-1]
 
 
-def copy(
-    container: Any,
-    stream: Any,
-    rows: list[Row],
-    spans: list[tuple[int, int]],
-    targets: list[Path],
-    shift_seconds: int,
-) -> None:
+def copy(container: Any, stream: Any, rows: list[Row], wanted: list[Wanted]) -> None:
     """Write the pieces in one pass; neighbours overlap, so a packet may go to more than one."""
-    waiting = deque(sorted(zip(spans, targets, strict=True)))
+    waiting = deque(sorted(wanted))
     pieces: list[Piece] = []
     for number, packet in enumerate(sized(packets_of(container, stream))):
-        while waiting and waiting[0][0][0] == number:
-            (begin, end), target = waiting.popleft()
-            pieces.append(
-                Piece(target, stream, shift_seconds, [row[0] for row in rows[begin : end + 1]], end)
-            )
+        while waiting and waiting[0].begin == number:
+            next_one = waiting.popleft()
+            pieces.append(Piece(next_one, stream, [row[0] for row in rows[number : next_one.end + 1]]))
         for piece in pieces:
             piece.add(packet)
             if number == piece.end:
@@ -364,13 +377,13 @@ def sized(packets: Iterator[Any]) -> Iterator[Any]:
 class Piece:
     """One NUT file with renumbered decoding times: NUT refuses missing, negative and unordered ones."""
 
-    def __init__(self, target: Path, stream: Any, shift_seconds: int, shown_at: list[int], end: int) -> None:
-        self.end = end
+    def __init__(self, wanted: Wanted, stream: Any, shown_at: list[int]) -> None:
+        self.end = wanted.end
         self._base = stream.time_base
-        self._container = av.open(str(target), "w", format="nut")
+        self._container = av.open(f"file:{wanted.target}", "w", format="nut")
         self._stream = self._container.add_stream_from_template(stream)
         self._stream.time_base = self._base
-        self._shift = round(shift_seconds / self._base)
+        self._shift = round(wanted.shift_seconds / self._base)
         ordered = sorted(shown_at)
         reorder = max(planned - pts for planned, pts in zip(ordered, shown_at, strict=True))
         self._decoded_at = iter([instant - reorder for instant in ordered])

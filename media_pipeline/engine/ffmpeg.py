@@ -22,7 +22,7 @@ ERRORS_IN_MOST = 69
 KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24
 
 
-def run_ffmpeg(
+def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and default
     arguments: Sequence[str],
     *,
     budget: Budget,
@@ -37,8 +37,10 @@ def run_ffmpeg(
     """
     meter = _Meter(frames, seconds)
     ended = run_program(
-        [ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error", "-y"]
-        + ["-progress", "pipe:1", "-stats_period", "0.5", *arguments],
+        [
+            *(ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error", "-y"),
+            *("-progress", "pipe:1", "-stats_period", "0.5", *arguments),
+        ],
         budget=budget,
         beside=beside,
         on_output=meter.read,
@@ -77,7 +79,7 @@ def budget_for(seconds: float, pixels: int) -> Budget:
 @cache
 def ffmpeg_path() -> str:
     """Return the path of the packaged ffmpeg."""
-    return imageio_ffmpeg.get_ffmpeg_exe()
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 class _Meter:

@@ -7,9 +7,10 @@ from typing import IO
 
 HEADERS = (b"ftyp", b"moov")
 PAYLOAD = (b"moof", b"mdat")
+BOX_HEADER_BYTES = 8
 
 
-class NotContinuous(Exception):  # noqa: N818 - a finding about files
+class NotContinuous(Exception):
     """Files that should be parts of one film are not."""
 
 
@@ -59,7 +60,7 @@ def join(files: Sequence[Path], into: Path) -> None:
 def _boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield name and whole length of each box with the file standing at the box's first byte."""
     place = 0
-    while len(head := file.read(16)) >= 8:
+    while len(head := file.read(16)) >= BOX_HEADER_BYTES:
         length = int.from_bytes(head[:4])
         if length == 1:
             length = int.from_bytes(head[8:])

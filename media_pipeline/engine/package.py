@@ -11,8 +11,8 @@ from media_pipeline.engine.encode import rung_name
 from media_pipeline.engine.ffmpeg import OWN_FORMATS, budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.fragments import join
 from media_pipeline.engine.languages import short_code
-from media_pipeline.engine.packager import DASH, HLS, Audio, Text, Video, run_packager
-from media_pipeline.engine.plan import OnProgress, Plan, Rung
+from media_pipeline.engine.packager import DASH, HLS, Audio, Streams, Text, Video, run_packager
+from media_pipeline.engine.plan import OnProgress, Plan
 from media_pipeline.engine.subtitles import Track
 
 
@@ -25,7 +25,7 @@ class Packaged:
     mp4: dict[int, str]
 
 
-def package(
+def package(  # noqa: PLR0913 - the parts of a film, each by its name
     plan: Plan,
     chunks: Sequence[Path],
     audio: Path | None,
@@ -44,15 +44,15 @@ def package(
     with building(into) as folder:
         for number, rung in enumerate(plan.rungs):
             on_progress(number / (2 * len(plan.rungs)))
-            _write_mp4(plan, rung, chunks, audio, folder, into)
+            joined = folder / f".{rung.name}.mp4"
+            join([chunk / rung_name(rung) for chunk in chunks], joined)
+            _add_sound(joined, audio, folder / rung_name(rung), plan, into)
+            joined.unlink()
         for track in subtitles:
             shutil.copyfile(track.path, folder / _text_name(track))
         run_packager(
             folder,
-            [Video(rung.name, rung_name(rung)) for rung in plan.rungs],
-            Audio(rung_name(plan.rungs[0]), short_code(plan.language)) if audio else None,
-            [Text(_text_name(track), track.language) for track in subtitles],
-            segment_seconds=float(plan.frames_per_segment / plan.rate),
+            _streams(plan, subtitles, with_audio=audio is not None),
             beside=into,
             on_progress=on_progress,
         )
@@ -60,28 +60,32 @@ def package(
     return packaged
 
 
-def _write_mp4(
-    plan: Plan, rung: Rung, chunks: Sequence[Path], audio: Path | None, folder: Path, beside: Path
-) -> None:
+def _add_sound(joined: Path, audio: Path | None, target: Path, plan: Plan, beside: Path) -> None:
     """Write the rung with its sound as a plain MP4.
 
     The packager reads this file too, not the joined fragments: those have negative composition offsets, which
     readers built on libav take for a picture two frames late; here an edit list says the same to everyone.
     """
-    joined = folder / f".{rung.name}.mp4"
-    join([chunk / rung_name(rung) for chunk in chunks], joined)
     sound = [*read_from(audio / AUDIO_NAME, formats=OWN_FORMATS)] if audio else []
     run_ffmpeg(
         [
             *(*read_from(joined, formats=OWN_FORMATS), *sound),
             *("-map", "0:v", *(("-map", "1:a") if audio else ()), "-c", "copy"),
             *("-map_metadata", "-1", "-fflags", "+bitexact"),
-            *("-movflags", "+faststart", write_to(folder / rung_name(rung))),
+            *("-movflags", "+faststart", write_to(target)),
         ],
-        budget=budget_for(plan.duration_seconds, rung.width * rung.height),
+        budget=budget_for(plan.duration_seconds, plan.width * plan.height),
         beside=beside,
     )
-    joined.unlink()
+
+
+def _streams(plan: Plan, subtitles: Sequence[Track], *, with_audio: bool) -> Streams:
+    return Streams(
+        videos=[Video(rung.name, rung_name(rung)) for rung in plan.rungs],
+        audio=Audio(rung_name(plan.rungs[0]), short_code(plan.language)) if with_audio else None,
+        texts=[Text(_text_name(track), track.language) for track in subtitles],
+        segment_seconds=float(plan.frames_per_segment / plan.rate),
+    )
 
 
 def _text_name(track: Track) -> str:

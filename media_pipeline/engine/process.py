@@ -55,7 +55,7 @@ class Ended:
     errors: str
 
 
-def run_program(
+def run_program(  # noqa: PLR0913 - keywords, each with its own meaning and default
     program: Sequence[str],
     *,
     budget: Budget,

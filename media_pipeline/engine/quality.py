@@ -8,6 +8,7 @@ from statistics import mean
 from jobs.errors import Permanent
 from media_pipeline.engine.ffmpeg import OWN_FORMATS, budget_for, read_from, run_ffmpeg
 from media_pipeline.engine.plan import Film, OnProgress, Plan, Rung
+from media_pipeline.engine.reel import Reel
 
 WINDOWS = 3
 WINDOW_SECONDS = 2
@@ -29,17 +30,16 @@ def measure_vmaf(source: Path, film: Film, plan: Plan, mp4: Path, on_progress: O
         on_progress(window / WINDOWS)
         first = round((plan.frames - length) * (window + 0.5) / WINDOWS)
         try:
-            scores += _scores(source, film, plan, mp4, rung, first, length)
+            scores += _scores(Reel(source, film, plan, mp4), rung, first, length)
         except Permanent:
             continue
     on_progress(1.0)
     return round(mean(scores), 2) if scores else None
 
 
-def _scores(
-    source: Path, film: Film, plan: Plan, mp4: Path, rung: Rung, first: int, length: int
-) -> list[float]:
+def _scores(reel: Reel, rung: Rung, first: int, length: int) -> list[float]:
     """Compare frame by frame on the grid: both sides are put on it and cut there, wherever seeking landed."""
+    film, plan, mp4 = reel.film, reel.plan, reel.into
     grid = plan.grid
     source_first = grid.first + first
     own = f"[0:v:0]fps=fps={grid.rate}:round=near,trim=start_pts={first}:end_pts={first + length},setpts=PTS-({first})"
@@ -63,7 +63,7 @@ def _scores(
                 "-copyts",
                 *read_from(mp4, formats=OWN_FORMATS, before=_seek(grid.seconds(first))),
             ),
-            *read_from(source, "-noautorotate", before=_seek(grid.seconds(source_first))),
+            *read_from(reel.source, "-noautorotate", before=_seek(grid.seconds(source_first))),
             "-filter_complex",
             f"{own}[own];{theirs}[theirs];[own][theirs]libvmaf=n_subsample={EVERY}:n_threads=2",
             *("-f", "null", "-"),

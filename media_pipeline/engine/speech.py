@@ -71,7 +71,7 @@ def hear(sound: Path, model: str, language: str, on_progress: OnProgress) -> Hea
 @cache
 def _load(model: str) -> Any:
     """Load the model, once per process and only in one that needs it: the import alone takes half a second."""
-    from faster_whisper import WhisperModel
+    from faster_whisper import WhisperModel  # noqa: PLC0415 - see above
 
     return WhisperModel(model or _packaged_model(), device="cpu", compute_type="int8", cpu_threads=2)
 
@@ -96,7 +96,7 @@ def _stretches(sound: Path) -> Iterator[tuple[float, Samples, float]]:
         while offset < total:
             file.setpos(offset)
             raw = file.readframes(min(total - offset, STRETCH_SECONDS * SAMPLE_RATE))
-            samples = np.frombuffer(raw, np.int16).astype(np.float32) / 32768
+            samples: Samples = np.frombuffer(raw, np.int16).astype(np.float32) / np.float32(32768)
             if offset + len(samples) < total:
                 samples = samples[: _quietest(samples)]
             yield offset / SAMPLE_RATE, samples, total / SAMPLE_RATE

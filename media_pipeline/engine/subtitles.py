@@ -9,6 +9,7 @@ from media_pipeline.engine.cues import as_vtt, make_cues
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.languages import short_code
 from media_pipeline.engine.plan import Film, OnProgress, Plan
+from media_pipeline.engine.reel import Reel
 from media_pipeline.engine.speech import SAMPLE_RATE, hear
 
 LISTENING_SHARE = 0.05
@@ -22,7 +23,7 @@ class Track:
     path: Path
 
 
-def transcribe(
+def transcribe(  # noqa: PLR0913 - the film's three parts, then where to, told to whom, and by what
     source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress, *, model: str = ""
 ) -> list[Track]:
     """Write one WebVTT file per language into `into`, named en.vtt and so on; none where nobody speaks.
@@ -31,46 +32,45 @@ def transcribe(
     or name of a Whisper model, "" the packaged tiny.en. Twice: returns the same tracks at once where `into` exists.
     """
     if not into.exists():
+        reel = Reel(source, film, plan, into)
         with building(into) as folder:
             if film.texts:
-                _copy_texts(source, film, plan, folder, into)
+                _copy_texts(reel, folder)
             elif film.sound:
-                _write_speech(source, film, plan, folder, into, on_progress, model)
+                _write_speech(reel, folder, on_progress, model)
     on_progress(1.0)
     return [Track(path.stem, path) for path in sorted(into.glob("*.vtt"))]
 
 
-def _copy_texts(source: Path, film: Film, plan: Plan, folder: Path, beside: Path) -> None:
+def _copy_texts(reel: Reel, folder: Path) -> None:
     """Write the first text track of each language."""
-    zero = plan.grid.seconds(plan.grid.first)
-    by_language = {short_code(text.language): text for text in reversed(film.texts)}
+    zero = reel.plan.grid.seconds(reel.plan.grid.first)
+    by_language = {short_code(text.language): text for text in reversed(reel.film.texts)}
     for language, text in by_language.items():
         run_ffmpeg(
             [
-                *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(source, "-vn", "-an")),
+                *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(reel.source, "-vn", "-an")),
                 *("-map", f"0:{text.stream}", "-c:s", "webvtt", "-f", "webvtt", "-bitexact"),
                 write_to(folder / f"{language}.vtt"),
             ],
-            budget=budget_for(plan.duration_seconds, 1),
-            beside=beside,
+            budget=budget_for(reel.plan.duration_seconds, 1),
+            beside=reel.into,
         )
 
 
-def _write_speech(
-    source: Path, film: Film, plan: Plan, folder: Path, beside: Path, on_progress: OnProgress, model: str
-) -> None:
+def _write_speech(reel: Reel, folder: Path, on_progress: OnProgress, model: str) -> None:
     wave = folder / "sound.wav"
     run_ffmpeg(
         [
-            *read_sound(source, film, plan),
+            *read_sound(reel.source, reel.film, reel.plan),
             *("-af", in_step(SAMPLE_RATE), "-ac", "1", "-c:a", "pcm_s16le", write_to(wave)),
         ],
-        budget=budget_for(plan.duration_seconds, 1),
-        beside=beside,
-        seconds=plan.duration_seconds,
+        budget=budget_for(reel.plan.duration_seconds, 1),
+        beside=reel.into,
+        seconds=reel.plan.duration_seconds,
         on_progress=lambda share: on_progress(LISTENING_SHARE * share),
     )
-    spoken = film.sound.language if film.sound else ""
+    spoken = reel.film.sound.language if reel.film.sound else ""
     heard = hear(
         wave,
         model,

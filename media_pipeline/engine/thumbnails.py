@@ -5,6 +5,7 @@ from pathlib import Path
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.plan import Film, OnProgress, Plan
+from media_pipeline.engine.reel import Reel
 
 THUMBNAILS = 4
 POSTER_AT = 0.1
@@ -24,27 +25,12 @@ def grab_thumbnails(source: Path, film: Film, plan: Plan, into: Path, on_progres
     if into.exists():
         return
     seconds = float(film.video_end_seconds - film.video_start_seconds)
+    reel = Reel(source, film, plan, into)
     with building(into) as folder:
-        _grab(
-            source,
-            film,
-            plan,
-            POSTER_AT * seconds,
-            folder / "poster.png",
-            into,
-            f"thumbnail={POSTER_CANDIDATES}",
-        )
+        _grab(reel, POSTER_AT * seconds, folder / "poster.png", choose=f"thumbnail={POSTER_CANDIDATES}")
         for number in range(1, THUMBNAILS + 1):
             on_progress(number / (THUMBNAILS + 1))
-            _grab(
-                source,
-                film,
-                plan,
-                seconds * number / (THUMBNAILS + 1),
-                folder / f"thumb_{number}.png",
-                into,
-                "",
-            )
+            _grab(reel, seconds * number / (THUMBNAILS + 1), folder / f"thumb_{number}.png")
     on_progress(1.0)
 
 
@@ -64,7 +50,7 @@ def process_thumbnails(grabbed: Path, into: Path) -> tuple[str, ...]:
                     *read_from((grabbed / name).with_suffix(".png"), formats=IMAGE_FORMATS),
                     *(
                         "-vf",
-                        f"{fit(side)}",
+                        fit(side),
                         "-q:v",
                         "3",
                         "-bitexact",
@@ -92,18 +78,19 @@ def display(plan: Plan) -> str:
     return f"{plan.filters},scale={plan.rungs[0].width}:{plan.rungs[0].height},setsar=1"
 
 
-def _grab(source: Path, film: Film, plan: Plan, at: float, target: Path, beside: Path, choose: str) -> None:
+def _grab(reel: Reel, at: float, target: Path, choose: str = "") -> None:
     """Write the frame at `at` seconds of the picture, or the very first where seeking finds none."""
+    film, plan = reel.film, reel.plan
     for seek in (at, None):
         filters = ",".join(part for part in (choose, plan.deinterlace, display(plan)) if part)
         run_ffmpeg(
             [
-                *read_from(source, "-noautorotate", before=_seek(film, seek, exact=_is_sparse(film))),
+                *read_from(reel.source, "-noautorotate", before=_seek(film, seek, exact=_is_sparse(film))),
                 *("-map", f"0:{film.video_stream}", "-frames:v", "1", "-vf", filters),
                 *("-pix_fmt", "rgb24", "-bitexact", "-update", "1", write_to(target)),
             ],
             budget=budget_for(float(film.duration_seconds) / 4, plan.width * plan.height),
-            beside=beside,
+            beside=reel.into,
         )
         if target.exists():
             return
