@@ -19,6 +19,7 @@ SECRET_KEY = ENV.web.secret_key or keys.secret_key(ENV.data)
 DEBUG = ENV.web.debug
 ALLOWED_HOSTS = list(ENV.web.allowed_hosts)
 PUBLIC_URL = ENV.web.public_url
+WEB_PORT = ENV.ports.web
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
