@@ -38,7 +38,7 @@ type_of_view = Callable[Concatenate[Any, Request, ...], HttpResponseBase]
 def idempotent(method: type_of_view) -> type_of_view:
     """Return the view method `method` with Idempotency-Key understood; without the header it is as before.
 
-    Only an answer below 400 is kept: a refusal has no effect to protect, and its cause may be mended.
+    Only an answer below 400 is kept, and its effect with it: the cause of a refusal may be mended.
     """
 
     @wraps(method)
@@ -56,6 +56,10 @@ def idempotent(method: type_of_view) -> type_of_view:
             answer = method(view, request, *args, **kwargs)
             if answer.status_code < HTTPStatus.BAD_REQUEST:
                 claim.keep(answer)
+            else:
+                transaction.set_rollback(
+                    True
+                )  # it will be tried again: half an effect now would be one too many
             return answer
 
     keyed.is_idempotent = True  # type: ignore[attr-defined]  # read by config.openapi, which documents the header

@@ -66,7 +66,7 @@ class RequestContext:
             "request_finished",
             request_id=request_id,
             method=request.method,
-            path=request.path,
+            path=shown_path(request),
             status=answer.status_code,
             ms=round((time.monotonic() - started) * 1000, 1),
         )
@@ -78,3 +78,10 @@ def sane_request_id(given: str | None) -> str:
     if given is not None and SANE_ID.fullmatch(given):
         return given
     return uuid.uuid4().hex
+
+
+def shown_path(request: HttpRequest) -> str:
+    """Return the path without its query, and without a token that a player carries in it."""
+    match = request.resolver_match
+    token = match.kwargs.get("token") if match else None
+    return request.path.replace(token, "<token>") if token else request.path

@@ -83,7 +83,7 @@ async def serve_file(
     if request.method == "HEAD":
         file.close()
         return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(_pieces(file, span), status=status, headers=headers)
+    return StreamingHttpResponse(Pieces(file, span), status=status, headers=headers)
 
 
 def content_type_of(path: Path) -> str:
@@ -133,15 +133,21 @@ def _headers(etag: str, modified: int, save_as: str | None) -> dict[str, str]:
     return headers
 
 
-async def _pieces(file: BinaryIO, span: Span) -> AsyncIterator[bytes]:
-    try:
-        await asyncio.to_thread(file.seek, span.first)
-        left = span.length_bytes
-        while left > 0:
-            piece = await asyncio.to_thread(file.read, min(PIECE_BYTES, left))
-            if not piece:  # truncated under us: the shorter body tells the client, which sees Content-Length
-                return
+class Pieces:
+    """The bytes of a span, read as they are wanted. Django closes it with the answer, were it never read."""
+
+    def __init__(self, file: BinaryIO, span: Span) -> None:
+        self._file = file
+        self._span = span
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the span in pieces; a file that was cut off under us ends it early, and Content-Length tells."""
+        await asyncio.to_thread(self._file.seek, self._span.first)
+        left = self._span.length_bytes
+        while left > 0 and (piece := await asyncio.to_thread(self._file.read, min(PIECE_BYTES, left))):
             left -= len(piece)
             yield piece
-    finally:
-        file.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
