@@ -23,8 +23,7 @@ SPECTACULAR_SETTINGS = {
         "JobState": "jobs.states.JobState",
         "VideoState": "media_pipeline.models.VideoState",
         "StepState": "media_pipeline.models.StepState",
-        "ReportState": "reports.models.ReportState",
-        "ReportKind": "reports.models.ReportKind",
+        "StepName": "media_pipeline.models.StepName",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
