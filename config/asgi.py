@@ -1,11 +1,19 @@
 """The web process: uvicorn serves `config.asgi:application`."""
 
+import tempfile
+
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from config import env
 from config.services import ensure
+from media_pipeline.upload_limit import UploadLimit
 
 env.select_settings()
 ensure(env.load())
 
-application = get_asgi_application()
+# The limit stands before Django, whose handler reads a whole body before any limit of ours is asked.
+application = UploadLimit(get_asgi_application())
+# That body goes to a temporary file, and the system's own folder for those is memory on many machines.
+settings.UPLOAD_FOLDER.mkdir(parents=True, exist_ok=True)
+tempfile.tempdir = str(settings.UPLOAD_FOLDER)

@@ -14,7 +14,7 @@ from media_pipeline.errors import UnusableUpload
 
 FIELD = "file"
 # Boundaries and the other fields of a multipart body.
-_ENVELOPE_BYTES = 1024 * 1024
+ENVELOPE_BYTES = 1024 * 1024
 
 
 class UploadedFilm(TemporaryUploadedFile):
@@ -42,8 +42,8 @@ class VideoUploadHandler(FileUploadHandler):
         encoding: Any = None,
     ) -> None:
         """Refuse by the announced length, before a byte is written."""
-        if content_length > settings.VIDEO_MAX_BYTES + _ENVELOPE_BYTES:
-            raise _too_large()
+        if content_length > settings.VIDEO_MAX_BYTES + ENVELOPE_BYTES:
+            raise too_large()
 
     def new_file(self, field_name: str, *args: Any, **kwargs: Any) -> None:
         """Open a file for the field `file`; there is one, and no other."""
@@ -56,7 +56,7 @@ class VideoUploadHandler(FileUploadHandler):
         """Write a piece, or refuse and remove what is there."""
         if start + len(raw_data) > settings.VIDEO_MAX_BYTES:
             self.film.close()
-            raise _too_large()
+            raise too_large()
         try:
             self.film.write(raw_data)
         except OSError as error:
@@ -79,5 +79,6 @@ class VideoUploadHandler(FileUploadHandler):
             self.film.close()
 
 
-def _too_large() -> UnusableUpload:
+def too_large() -> UnusableUpload:
+    """Return the refusal of a film over the limit."""
     return UnusableUpload(f"The film is larger than the {settings.VIDEO_MAX_BYTES} bytes allowed.")
