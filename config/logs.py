@@ -70,6 +70,8 @@ def configure(settings: LogSettings) -> None:
                 # One line a message at info, and each says no more than the job's own line.
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
+                # Twenty lines a PDF.
+                "fontTools": {"level": "WARNING"},
             },
         }
     )
