@@ -13,7 +13,7 @@ async def user_id_of(request: HttpRequest) -> UUID | None:
     """Return who asks, None for a stranger or a token that does not hold."""
     if "Authorization" in request.headers:
         return await sync_to_async(_by_token)(request)
-    user: Any = await request.auser()  # type: ignore[attr-defined]  # set by Django's authentication middleware
+    user: Any = await request.auser()
     return user.pk if user.is_authenticated and user.is_active else None
 
 

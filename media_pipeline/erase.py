@@ -50,7 +50,7 @@ def erase_files(user_id: str) -> int:
 
     Twice: what is gone is not counted again.
     """
-    batch = list(queries.with_upload(user_id)[:_VIDEOS_AT_ONCE])
+    batch = list(queries.with_upload(UUID(user_id))[:_VIDEOS_AT_ONCE])
     for video in batch:
         checkpoint()
         _stop(video)
@@ -64,9 +64,9 @@ def erase_assets(user_id: str) -> int:
 
     The films' rows go with their owner's. Twice: what is gone is not counted again.
     """
-    batch = list(queries.with_assets(user_id)[:_VIDEOS_AT_ONCE])
+    batch = list(queries.with_assets(UUID(user_id))[:_VIDEOS_AT_ONCE])
     # Nothing recorded is left: now the films that never came to an output, with what they have half done.
-    for video in batch or queries.videos_of(user_id):
+    for video in batch or queries.videos_of(UUID(user_id)):
         checkpoint()
         _stop(video)
         storage.remove_work(video.pk)

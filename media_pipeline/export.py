@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 from media_pipeline import queries, storage
 from media_pipeline.models import AssetKind
@@ -14,7 +15,7 @@ def export_films(user_id: str) -> Iterator[tuple[str, list[dict[str, object]] | 
 
     The renditions are left out: they can be made again from the upload, and are several times its size.
     """
-    films = queries.videos_of(user_id)
+    films = queries.videos_of(UUID(user_id))
     yield "videos.json", list(films.order_by("created_at").values(*_FIELDS))
     for video in films.iterator(chunk_size=50):
         upload = storage.source(video.pk)

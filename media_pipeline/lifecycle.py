@@ -31,7 +31,7 @@ def start(video: Video) -> None:
     # The id is ours, and new each time: a second run of the same film is not a repeat of the first.
     root = uuid4()
     Video.objects.filter(pk=video.pk).update(root_job=root)
-    enqueue(pipeline.opening(video.pk).set(task_id=str(root), root_id=str(root)))
+    enqueue(pipeline.opening(video.pk, root))
 
 
 @transaction.atomic

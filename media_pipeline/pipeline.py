@@ -26,9 +26,10 @@ STEP_OF_TASK: Final[dict[str, StepName]] = {
 }
 
 
-def opening(video_id: UUID | str) -> Signature:
-    """Return the first job; what it finds out decides the rest."""
-    return _failing_film(step("media_pipeline.probe", str(video_id)), video_id)
+def opening(video_id: UUID | str, root_job: UUID) -> Signature:
+    """Return the first job, with the id `root_job`; what it finds out decides the rest."""
+    ids = {"task_id": str(root_job), "root_id": str(root_job)}
+    return _failing_film(step("media_pipeline.probe", str(video_id), **ids), video_id)
 
 
 def canvas(video_id: UUID | str, film: Film, plan: Plan) -> Signature:

@@ -21,30 +21,30 @@ from media_pipeline.models import (
 )
 
 
-def videos_of(owner_id: UUID | str) -> QuerySet[Video]:
+def videos_of(owner_id: UUID | None) -> QuerySet[Video]:
     """Films of one owner with steps and outputs at hand."""
     return Video.objects.filter(owner_id=owner_id).prefetch_related(
         Prefetch("steps", Step.objects.order_by("pk")), Prefetch("assets", Asset.objects.order_by("pk"))
     )
 
 
-def video_of(owner_id: UUID | str, video_id: UUID | str) -> Video | None:
+def video_of(owner_id: UUID | None, video_id: UUID | str) -> Video | None:
     """Return the owner's film with steps and outputs, None for anybody else's."""
     return videos_of(owner_id).filter(pk=video_id).first()
 
 
-def with_upload(owner_id: UUID | str) -> QuerySet[Video]:
+def with_upload(owner_id: UUID | None) -> QuerySet[Video]:
     """Films of one owner whose upload is still there."""
     return Video.objects.filter(owner_id=owner_id).exclude(source="").order_by("pk")
 
 
-def with_assets(owner_id: UUID | str) -> QuerySet[Video]:
+def with_assets(owner_id: UUID | None) -> QuerySet[Video]:
     """Films of one owner with recorded output files."""
     assets = Asset.objects.filter(video=OuterRef("pk"))
     return Video.objects.filter(Exists(assets), owner_id=owner_id).order_by("pk")
 
 
-def project_of(owner_id: UUID | str, project_id: UUID | str) -> Project | None:
+def project_of(owner_id: UUID | None, project_id: UUID | str) -> Project | None:
     """Return the owner's project, None for anybody else's."""
     return Project.objects.filter(owner_id=owner_id, pk=project_id).first()
 

@@ -65,7 +65,7 @@ class VideoUploadHandler(FileUploadHandler):
                 raise
             raise UnusableUpload("The server has no room for this film.", status=507) from error
 
-    def file_complete(self, file_size: int) -> UploadedFile:
+    def file_complete(self, file_size: int) -> UploadedFilm:
         """Hand the film over, on the disk for good."""
         self.film.seek(0)
         self.film.size = file_size

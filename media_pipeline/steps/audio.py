@@ -2,8 +2,8 @@
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.engine.audio import encode_audio
-from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.models import StepName
+from media_pipeline.plans import film_of, plan_of
 
 AUDIO = "audio"
 
@@ -15,8 +15,8 @@ def audio(video_id: str) -> None:
         return
     encode_audio(
         storage.source(video_id),
-        Film.from_json(video.film),
-        Plan.from_json(video.plan),
+        film_of(video),
+        plan_of(video),
         storage.work_folder(video_id, AUDIO),
         progress.reporter(video_id, StepName.AUDIO),
     )

@@ -5,8 +5,8 @@ import structlog
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.engine.cut import piece_name
 from media_pipeline.engine.encode import encode_chunk
-from media_pipeline.engine.plan import Plan
 from media_pipeline.models import StepName
+from media_pipeline.plans import plan_of
 from media_pipeline.steps.probe import PIECES
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ def encode(video_id: str, number: int) -> None:
     if not into.is_dir():
         encode_chunk(
             piece=storage.work_folder(video_id, PIECES) / piece_name(number),
-            plan=Plan.from_json(video.plan),
+            plan=plan_of(video),
             chunk_number=number,
             into=into,
             on_progress=progress.chunk_reporter(video_id, number),

@@ -5,9 +5,9 @@ from django.utils import timezone
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import best_mp4
-from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.engine.quality import measure_vmaf
 from media_pipeline.models import StepName, Video, VideoState
+from media_pipeline.plans import film_of, plan_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,8 @@ def _quality(video: Video) -> float | None:
         return None
     return measure_vmaf(
         storage.source(video.pk),
-        Film.from_json(video.film),
-        Plan.from_json(video.plan),
+        film_of(video),
+        plan_of(video),
         mp4,
         progress.reporter(video.pk, StepName.FINISH),
     )

@@ -3,8 +3,8 @@
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset, subtitle_tracks
 from media_pipeline.engine.package import package as package_film
-from media_pipeline.engine.plan import Plan
 from media_pipeline.models import AssetKind, StepName
+from media_pipeline.plans import plan_of
 from media_pipeline.steps.audio import AUDIO
 
 FILM = "film"
@@ -15,7 +15,7 @@ def package(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.PACKAGE)
     if video is None:
         return
-    plan = Plan.from_json(video.plan)
+    plan = plan_of(video)
     into = storage.output_folder(video_id, FILM)
     made = package_film(
         plan,

@@ -7,6 +7,7 @@ from media_pipeline.engine.cut import cut_pieces
 from media_pipeline.engine.plan import Film, Limits, Plan, make_plan
 from media_pipeline.engine.probe import probe as probe_file
 from media_pipeline.models import StepName, Video
+from media_pipeline.plans import film_of, plan_of
 
 PIECES = "pieces"
 
@@ -28,7 +29,7 @@ def probe(video_id: str) -> None:
 def _look_into(video: Video) -> tuple[Film, Plan]:
     if video.film is not None and video.plan is not None:
         # A retry keeps its plan, and with it each encoded chunk, also where settings changed meanwhile.
-        return Film.from_json(video.film), Plan.from_json(video.plan)
+        return film_of(video), plan_of(video)
     film = probe_file(storage.source(video.pk), _limits())
     return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS)
 

@@ -2,9 +2,9 @@
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset
-from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.engine.storyboard import make_storyboard
 from media_pipeline.models import AssetKind, StepName
+from media_pipeline.plans import film_of, plan_of
 
 STORYBOARD = "storyboard"
 
@@ -17,8 +17,8 @@ def storyboard(video_id: str) -> None:
     into = storage.output_folder(video_id, STORYBOARD)
     name = make_storyboard(
         storage.source(video_id),
-        Film.from_json(video.film),
-        Plan.from_json(video.plan),
+        film_of(video),
+        plan_of(video),
         into,
         progress.reporter(video_id, StepName.STORYBOARD),
     )

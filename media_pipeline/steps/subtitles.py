@@ -4,9 +4,9 @@ from django.conf import settings
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset
-from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.engine.subtitles import transcribe
 from media_pipeline.models import AssetKind, StepName
+from media_pipeline.plans import film_of, plan_of
 
 SUBTITLES = "subtitles"
 
@@ -18,8 +18,8 @@ def subtitles(video_id: str) -> None:
         return
     tracks = transcribe(
         storage.source(video_id),
-        Film.from_json(video.film),
-        Plan.from_json(video.plan),
+        film_of(video),
+        plan_of(video),
         storage.output_folder(video_id, SUBTITLES),
         progress.reporter(video_id, StepName.SUBTITLES),
         model=settings.WHISPER_MODEL,

@@ -2,9 +2,9 @@
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset
-from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.engine.thumbnails import grab_thumbnails, process_thumbnails
 from media_pipeline.models import AssetKind, StepName
+from media_pipeline.plans import film_of, plan_of
 
 GRABBED = "grabbed"
 IMAGES = "images"
@@ -18,8 +18,8 @@ def grab(video_id: str) -> None:
         return
     grab_thumbnails(
         storage.source(video_id),
-        Film.from_json(video.film),
-        Plan.from_json(video.plan),
+        film_of(video),
+        plan_of(video),
         storage.work_folder(video_id, GRABBED),
         progress.reporter(video_id, StepName.THUMBNAILS, last=0.5),
     )

@@ -1,0 +1,22 @@
+"""What probing left in a film's row, as the engine's own values."""
+
+from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.models import Video
+
+
+class NotProbed(Exception):
+    """A step runs before its film has a plan: a bug in the pipeline."""
+
+
+def film_of(video: Video) -> Film:
+    """Return what the probe found."""
+    if video.film is None:
+        raise NotProbed(str(video.pk))
+    return Film.from_json(video.film)
+
+
+def plan_of(video: Video) -> Plan:
+    """Return the plan that the film is encoded by."""
+    if video.plan is None:
+        raise NotProbed(str(video.pk))
+    return Plan.from_json(video.plan)
