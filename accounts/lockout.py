@@ -8,7 +8,7 @@ moment all pass. By address alone anyone could lock anyone out, by client alone 
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, IntegerField, Value, When
 from django.utils.crypto import salted_hmac
 
 from accounts import queries
@@ -27,10 +27,11 @@ def count(key: str, now: datetime) -> None:
     Counting comes before the password is looked at: of a thousand tries at once no more than the limit pass.
     """
     LoginFailures.objects.bulk_create([LoginFailures(key=key, last_at=now)], ignore_conflicts=True)
-    forgotten = When(last_at__lt=now - remembered_for(), then=Value(0))
-    rows = LoginFailures.objects.filter(key=key).alias(recent=Case(forgotten, default=F("failures")))
+    forgotten = When(last_at__lte=now - remembered_for(), then=Value(0))
+    recent = Case(forgotten, default=F("failures"), output_field=IntegerField())
+    rows = LoginFailures.objects.filter(key=key).alias(recent=recent)
     below = rows.filter(recent__lt=settings.LOGIN_MAX_FAILURES)
-    if below.update(failures=Case(forgotten, default=F("failures")) + 1, last_at=now) == 1:
+    if below.update(failures=recent + 1, last_at=now) == 1:
         return
     last_at = LoginFailures.objects.values_list("last_at", flat=True).filter(key=key).first() or now
     raise TooManyFailures((last_at + remembered_for() - now).total_seconds())

@@ -65,7 +65,7 @@ def failures_before(instant: datetime) -> QuerySet[LoginFailures]:
 
 def projects_of(owner_id: UUID | str) -> QuerySet[Project]:
     """Return the owner's projects."""
-    return Project.objects.filter(owner=owner_id)
+    return Project.objects.filter(owner__id=owner_id)
 
 
 def push_subscriptions_of(user_id: UUID | str) -> QuerySet[PushSubscription]:

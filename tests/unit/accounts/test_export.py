@@ -1,0 +1,129 @@
+import json
+import os
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from accounts import export, projects
+from accounts.models import Export, PushSubscription
+
+extra: dict[str, Any] = {}
+
+
+def contribute(user_id):
+    yield "extra/words.json", {"of": user_id}
+    if extra.get("fails"):
+        raise ConnectionError("storage went away")
+    if extra.get("file"):
+        yield "extra/film.bin", extra["file"]
+
+
+@pytest.fixture(autouse=True)
+def exporters(settings):
+    settings.ACCOUNT_EXPORTERS = [f"{__name__}:contribute"]
+    extra.clear()
+
+
+def begin(user):
+    return str(export.request_export(user).pk)
+
+
+def read(export_id):
+    with ZipFile(export.archive_path(export_id)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_asking_writes_a_running_export_and_its_job(a_user, asked_for):
+    wanted = begin(a_user())
+
+    assert Export.objects.get().state == "running"
+    assert asked_for("accounts.write_export") == [[wanted]]
+
+
+def test_asking_again_while_it_runs_gives_the_same_export_and_another_try(a_user, asked_for):
+    user = a_user()
+
+    assert begin(user) == begin(user)
+
+    assert len(asked_for("accounts.write_export")) == 2
+
+
+def test_the_archive_holds_profile_projects_and_browsers(a_user):
+    user = a_user(name="Ada")
+    project = projects.add(user, "Films")
+    projects.add(a_user("b@example.org"), "not mine")
+    PushSubscription.objects.create(user=user, endpoint="https://push.example/1", p256dh="k", auth="secret")
+    wanted = begin(user)
+
+    export.write(wanted)
+
+    files = read(wanted)
+    profile = json.loads(files["profile.json"])
+    assert (profile["id"], profile["email"], profile["name"]) == (str(user.pk), "ada@example.org", "Ada")
+    assert "password" not in profile
+    (only,) = json.loads(files["projects.json"])
+    assert (only["id"], only["name"]) == (str(project.pk), "Films")
+    assert json.loads(files["browsers.json"])[0]["endpoint"] == "https://push.example/1"
+    assert b"secret" not in files["browsers.json"]
+
+
+def test_the_archive_holds_what_other_apps_contribute(a_user, tmp_path):
+    extra["file"] = tmp_path / "film.bin"
+    extra["file"].write_bytes(b"\x00" * 1000)
+    user = a_user()
+    wanted = begin(user)
+
+    export.write(wanted)
+
+    files = read(wanted)
+    assert json.loads(files["extra/words.json"]) == {"of": str(user.pk)}
+    assert files["extra/film.bin"] == b"\x00" * 1000
+    assert Export.objects.get().state == "ready"
+
+
+def test_an_attempt_that_fails_leaves_no_file_and_the_next_one_writes_it(a_user):
+    wanted = begin(a_user())
+    extra["fails"] = True
+    with pytest.raises(ConnectionError):
+        export.write(wanted)
+    assert list(export.archive_path(wanted).parent.iterdir()) == []
+    assert Export.objects.get().state == "running"
+    extra.clear()
+
+    export.write(wanted)
+
+    assert read(wanted)
+
+
+def test_writing_twice_writes_once(a_user):
+    wanted = begin(a_user())
+    export.write(wanted)
+    first = (os.stat(export.archive_path(wanted)).st_ino, Export.objects.get().finished_at)  # noqa: PTH116
+
+    export.write(wanted)
+
+    assert (os.stat(export.archive_path(wanted)).st_ino, Export.objects.get().finished_at) == first  # noqa: PTH116
+
+
+def test_nothing_is_written_for_a_user_who_left(a_user):
+    user = a_user()
+    wanted = begin(user)
+    user.delete()
+
+    export.write(wanted)
+
+    assert not export.archive_path(wanted).exists()
+
+
+def test_discarding_removes_row_and_file_and_twice_is_as_once(a_user):
+    user = a_user()
+    wanted = begin(user)
+    export.write(wanted)
+
+    assert export.discard(user.exports.all()) == 1
+    assert export.discard(user.exports.all()) == 0
+
+    assert not export.archive_path(wanted).exists()
+    assert not Export.objects.exists()

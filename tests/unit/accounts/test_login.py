@@ -1,0 +1,198 @@
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connections
+from django.test import RequestFactory
+from django.utils import timezone
+from knox.models import AuthToken
+
+from accounts import lockout, login
+from accounts.errors import NotVerified, TooManyFailures, WrongCredentials
+from accounts.models import LoginFailures
+from tests.unit.accounts.conftest import PASSWORD
+
+
+def request_from(client="192.0.2.1"):
+    return RequestFactory().post("/api/login", REMOTE_ADDR=client)
+
+
+def fail(times, email="ada@example.org", client="192.0.2.1"):
+    for _ in range(times):
+        with pytest.raises(WrongCredentials):
+            login.log_in(request_from(client), email, "wrong")
+
+
+def test_the_right_password_gives_a_token_of_which_a_hash_is_kept(a_user):
+    user = a_user()
+
+    token, expires_at = login.log_in(request_from(), "ADA@example.org", PASSWORD)
+
+    row = AuthToken.objects.get(user=user)
+    assert expires_at == row.expiry
+    assert expires_at > timezone.now()
+    assert token != row.digest
+    user.refresh_from_db()
+    assert user.last_login is not None
+
+
+def test_a_wrong_password_is_refused(a_user):
+    a_user()
+
+    fail(1)
+
+    assert not AuthToken.objects.exists()
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_is_refused_in_the_same_words(a_user):
+    a_user()
+    with pytest.raises(WrongCredentials) as for_known:
+        login.log_in(request_from(), "ada@example.org", "wrong")
+    with pytest.raises(WrongCredentials) as for_unknown:
+        login.log_in(request_from(), "nobody@example.org", "wrong")
+
+    assert for_known.value.detail == for_unknown.value.detail
+
+
+def test_the_right_password_of_an_unverified_address_is_told_so(a_user):
+    a_user(verified=False)
+
+    with pytest.raises(NotVerified):
+        login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+
+def test_a_wrong_password_of_an_unverified_address_is_just_wrong(a_user):
+    a_user(verified=False)
+
+    fail(1)
+
+
+def test_an_inactive_user_cannot_log_in(a_user):
+    a_user(is_active=False)
+
+    with pytest.raises(WrongCredentials):
+        login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+
+def test_after_ten_failures_even_the_right_password_is_refused(a_user):
+    a_user()
+    fail(10)
+
+    with pytest.raises(TooManyFailures) as refusal:
+        login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+    assert refusal.value.retry_after == pytest.approx(15 * 60, abs=30)
+
+
+def test_failures_are_counted_whatever_the_case_of_the_address(a_user, settings):
+    settings.LOGIN_MAX_FAILURES = 2
+    a_user()
+    fail(1, "ada@example.org")
+    fail(1, "ADA@EXAMPLE.ORG")
+
+    with pytest.raises(TooManyFailures):
+        login.log_in(request_from(), "Ada@example.org", PASSWORD)
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_is_locked_like_a_known_one(settings):
+    settings.LOGIN_MAX_FAILURES = 2
+    fail(2, "nobody@example.org")
+
+    with pytest.raises(TooManyFailures):
+        login.log_in(request_from(), "nobody@example.org", "wrong")
+
+
+def test_nobody_locks_the_owner_out_from_elsewhere(a_user, settings):
+    settings.LOGIN_MAX_FAILURES = 2
+    a_user()
+    fail(2, client="192.0.2.66")
+
+    assert login.log_in(request_from("192.0.2.1"), "ada@example.org", PASSWORD)
+
+
+def test_the_right_password_forgives_earlier_failures(a_user):
+    a_user()
+    fail(9)
+    login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+    fail(10)
+
+
+def test_failures_are_forgotten_after_a_quarter_of_an_hour(a_user, settings):
+    settings.LOGIN_MAX_FAILURES = 2
+    a_user()
+    fail(2)
+    LoginFailures.objects.update(last_at=timezone.now() - lockout.remembered_for())
+
+    assert login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+
+def test_a_try_while_locked_does_not_lengthen_the_lock(a_user, settings):
+    settings.LOGIN_MAX_FAILURES = 1
+    a_user()
+    fail(1)
+    before = LoginFailures.objects.get().last_at
+
+    with pytest.raises(TooManyFailures):
+        login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+    assert LoginFailures.objects.get().last_at == before
+
+
+@pytest.mark.django_db
+def test_the_rows_of_failures_name_nobody():
+    fail(1)
+
+    row = str(LoginFailures.objects.values().get())
+    assert "ada" not in row
+    assert "192.0.2.1" not in row
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_twelve_guesses_at_once_no_more_than_the_limit_are_tried(settings):
+    settings.LOGIN_MAX_FAILURES = 5
+    start = Barrier(12)
+    refusals = []
+
+    def guess():
+        start.wait()
+        try:
+            login.log_in(request_from(), "ada@example.org", "wrong")
+        except (WrongCredentials, TooManyFailures) as refusal:
+            refusals.append(type(refusal))
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=guess) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert refusals.count(WrongCredentials) == 5
+    assert refusals.count(TooManyFailures) == 7
+
+
+def test_the_admins_login_is_locked_by_the_same_count(a_user, client, settings):
+    settings.LOGIN_MAX_FAILURES = 1
+    a_user(is_staff=True)
+    form = {"username": "ada@example.org", "password": "wrong"}
+
+    first = client.post("/admin/login/", form)
+    second = client.post("/admin/login/", {**form, "password": PASSWORD})
+
+    assert first.status_code == 200
+    assert second.status_code == 429
+
+
+def test_logging_out_ends_this_login_alone_and_twice_is_as_once(a_user):
+    user = a_user()
+    login.log_in(request_from(), user.email, PASSWORD)
+    login.log_in(request_from(), user.email, PASSWORD)
+    ended, kept = AuthToken.objects.order_by("created")
+
+    login.log_out(ended)
+    login.log_out(ended)
+
+    assert list(AuthToken.objects.all()) == [kept]

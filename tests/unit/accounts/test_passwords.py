@@ -1,0 +1,149 @@
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from knox.models import AuthToken
+
+from accounts import passwords, tokens
+from accounts.errors import BadToken
+from accounts.models import TokenPurpose
+from tests.unit.accounts.conftest import PASSWORD, token_in
+
+NEW = "an entirely new passphrase"
+
+
+@pytest.fixture
+def reset_token():
+    def make(user, issued_at=None):
+        return tokens.issue(user.pk, TokenPurpose.RESET, issued_at or timezone.now())
+
+    return make
+
+
+def test_asking_for_a_known_and_an_unknown_address_writes_one_job_each(a_user, asked_for):
+    user = a_user()
+
+    passwords.ask_reset("ADA@example.org")
+    passwords.ask_reset("nobody@example.org")
+
+    (known,), (unknown,) = asked_for("accounts.send_reset")
+    assert known == str(user.pk)
+    assert unknown != known
+
+
+def test_the_job_for_an_unknown_address_mails_nobody(a_user, asked_for, mail_server):
+    server = mail_server()
+    passwords.ask_reset("nobody@example.org")
+    ((unknown,),) = asked_for("accounts.send_reset")
+
+    passwords.send_reset(unknown)
+
+    assert server.messages == []
+
+
+def test_the_mailed_token_sets_the_password(a_user, mail_server):
+    server = mail_server()
+    user = a_user()
+    passwords.send_reset(str(user.pk))
+
+    passwords.reset(token_in(server.messages[0]), NEW, timezone.now())
+
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+
+
+def test_sending_twice_gives_two_links_of_which_one_is_enough(a_user, mail_server):
+    server = mail_server()
+    user = a_user()
+    passwords.send_reset(str(user.pk))
+    passwords.send_reset(str(user.pk))
+    older, newer = [token_in(message) for message in server.messages]
+
+    passwords.reset(older, NEW, timezone.now())
+
+    with pytest.raises(BadToken):
+        passwords.reset(newer, PASSWORD, timezone.now())
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+
+
+def test_a_token_sets_a_password_once(a_user, reset_token):
+    user = a_user()
+    token = reset_token(user)
+    passwords.reset(token, NEW, timezone.now())
+
+    with pytest.raises(BadToken):
+        passwords.reset(token, "yet another passphrase", timezone.now())
+
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+
+
+def test_a_weak_password_is_refused_and_leaves_the_token_usable(a_user, reset_token):
+    token = reset_token(a_user())
+
+    with pytest.raises(ValidationError) as refusal:
+        passwords.reset(token, "short", timezone.now())
+
+    assert refusal.value.message_dict["password"]
+    passwords.reset(token, NEW, timezone.now())
+
+
+def test_a_password_like_the_address_is_refused(a_user, reset_token):
+    token = reset_token(a_user("ada.lovelace@example.org"))
+
+    with pytest.raises(ValidationError, match="similar"):
+        passwords.reset(token, "ada.lovelace", timezone.now())
+
+
+def test_an_expired_token_sets_nothing(a_user, reset_token, settings):
+    user = a_user()
+    valid_for = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    token = reset_token(user, timezone.now() - valid_for)
+
+    with pytest.raises(BadToken):
+        passwords.reset(token, NEW, timezone.now())
+
+
+def test_a_verification_token_sets_no_password(a_user):
+    token = tokens.issue(a_user().pk, TokenPurpose.VERIFY, timezone.now())
+
+    with pytest.raises(BadToken):
+        passwords.reset(token, NEW, timezone.now())
+
+
+def test_a_new_password_ends_every_token(a_user, reset_token):
+    user = a_user()
+    AuthToken.objects.create(user=user)
+
+    passwords.reset(reset_token(user), NEW, timezone.now())
+
+    assert not AuthToken.objects.exists()
+
+
+def test_a_new_password_ends_every_session(a_user, reset_token, client):
+    user = a_user()
+    client.force_login(user)
+    assert client.get("/api/account").status_code == 200
+
+    passwords.reset(reset_token(user), NEW, timezone.now())
+
+    assert client.get("/api/account").status_code == 401
+
+
+def test_a_reset_proves_the_address_that_the_link_went_to(a_user, reset_token):
+    user = a_user(verified=False)
+
+    passwords.reset(reset_token(user), NEW, timezone.now())
+
+    user.refresh_from_db()
+    assert user.is_verified
+
+
+def test_a_user_on_the_way_out_gets_no_reset_mail(a_user, mail_server):
+    server = mail_server()
+
+    passwords.send_reset(str(a_user(is_active=False).pk))
+
+    assert server.messages == []
