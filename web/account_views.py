@@ -12,9 +12,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import login, passwords, profile, signup
+from accounts import login, passwords, profile, queries, signup
 from api.throttle import guard
 from web.forms import AccessibleForm, AddressForm, LoginForm, NameForm, NewPasswordForm, SignupForm, TokenForm
+
+SHOWN_EXPORTS = 3
 
 read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -118,7 +120,8 @@ def account(request: HttpRequest) -> HttpResponse:
         profile.rename(user, form.cleaned_data["name"])  # type: ignore[arg-type]  # logged in
         messages.success(request, "Saved.")
         return redirect("account")
-    return _page(request, "account", form)
+    exports = queries.exports_of(user.pk).order_by("-created_at")[:SHOWN_EXPORTS]
+    return _page(request, "account", form, exports=exports)
 
 
 def _is_open(form: AccessibleForm) -> bool:

@@ -126,7 +126,7 @@ def _part(parsed: EmailMessage, kind: str) -> str:
     if body is None:
         return ""
     try:
-        return str(body.get_content())
+        return str(body.get_content()).replace("\r\n", "\n")
     except LookupError:  # a character set that Python does not know
         return body.get_payload(decode=True).decode(errors="replace")  # type: ignore[union-attr]  # bytes, for it is no multipart
 

@@ -1,0 +1,36 @@
+import pytest
+
+pytestmark = pytest.mark.django_db
+
+
+def policy(answer) -> dict[str, str]:
+    parts = (part.strip().partition(" ") for part in answer.headers["Content-Security-Policy"].split(";"))
+    return {name: value for name, _, value in parts}
+
+
+@pytest.mark.parametrize("path", ["/", "/signup", "/login", "/nothing", "/mailbox", "/admin/login/"])
+def test_no_page_may_run_a_script_that_is_not_a_file_of_ours(browser, path):
+    found = policy(browser.get(path))
+
+    assert found["default-src"] == "'self'"
+    assert "script-src" not in found
+    assert found["frame-ancestors"] == "'none'"
+    assert found["form-action"] == "'self'"
+
+
+def test_the_api_docs_may_style_but_not_script_inline(browser):
+    found = policy(browser.get("/api/docs/"))
+
+    assert found["style-src"] == "'self' 'unsafe-inline'"
+    assert "script-src" not in found
+
+
+def test_the_api_docs_need_no_other_host_and_no_inline_script(browser):
+    page = browser.get("/api/docs").text
+
+    assert "https://" not in page
+    assert "<script>" not in page
+
+
+def test_pages_stay_out_of_shared_caches(browser):
+    assert browser.get("/").headers["Cache-Control"] == "private, no-cache"
