@@ -97,9 +97,9 @@ def leave(env: Env) -> None:
     if not places.users_lock.exists():
         return
     locks.leave(places.users_lock)
-    with locks.alone(places.users_lock) as unused:
-        if unused and not places.pin.exists():
-            _end(places)
+    # A newcomer in between finds its services ending, and starts them again.
+    if not places.pin.exists() and locks.is_unused(places.users_lock):
+        _end(places)
 
 
 def stop(env: Env) -> None:
@@ -161,8 +161,9 @@ class _Start:
 
 def _end(places: Places) -> None:
     boards = [Board(places, name) for name in NAMES]
-    for board in boards:
-        board.tell_to_stop()
     deadline = time.monotonic() + STOP_SECONDS
-    while any(board.is_kept() for board in boards) and time.monotonic() < deadline:
+    while (kept := [board for board in boards if board.is_kept()]) and time.monotonic() < deadline:
+        # Again and again: a keeper that has just begun could not be told the first time.
+        for board in kept:
+            board.tell_to_stop()
         time.sleep(POLL_SECONDS)  # noqa: TID251 (a process that is no child of ours is waited for)

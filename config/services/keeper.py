@@ -47,10 +47,12 @@ def main() -> None:
     claim = locks.claim(board.claim)
     if claim is None:
         sys.exit(ALREADY_KEPT)
+    # What a killed keeper left, before the starter looks.
+    board.withdraw()
+    board.forget_failure()
     _leave_the_starter()
     os.ftruncate(claim, 0)
     os.write(claim, str(os.getpid()).encode())
-    board.forget_failure()
     try:
         Keeper(
             _service_of(arguments.name, places, arguments.mail_port),
@@ -59,7 +61,8 @@ def main() -> None:
             claim,
         ).keep()
     except (ServiceFailed, OSError) as error:
-        board.give_up(str(error))
+        if places.run.exists():  # else the folder was removed under us, and nobody is left to tell
+            board.give_up(str(error))
         sys.exit(1)
 
 
@@ -75,6 +78,10 @@ def _service_of(name: str, places: Places, mail_port: int) -> Service:
     return Postgres(places) if name == "postgres" else Valkey(places)
 
 
+class _StopWhilePreparing(Exception):
+    """Raised by the signal, in the middle of initdb or where it may be."""
+
+
 class Keeper:
     """Starts its service, watches it, and ends with it."""
 
@@ -86,6 +93,7 @@ class Keeper:
         self.starts = 0
         self.last_end = ""
         self._told_to_stop = False
+        self._is_preparing = False
         self._unused_since: float | None = None
         # Signals end the wait at once: SIGCHLD when the service dies, SIGTERM when somebody says stop.
         self._wake, waker = socket.socketpair()
@@ -110,13 +118,14 @@ class Keeper:
 
     def _live_once(self) -> bool:
         """Run the service until it ends; return whether it could be used meanwhile."""
-        self._prepare()
+        if not self._prepare():
+            return False
         process = self._start()
         try:
             answered = self._wait_for_answer(process)
             if answered:
                 self.board.announce(State(process.pid, self.service.address, self.starts, self.last_end))
-            while process.poll() is None and not self._must_stop():
+            while answered and process.poll() is None and not self._must_stop():
                 self._wait(TICK_SECONDS)
         finally:
             self.board.withdraw()
@@ -125,8 +134,19 @@ class Keeper:
         self._say(f"ended: {self.last_end}")
         return answered
 
-    def _prepare(self) -> None:
-        """Prepare the service, once more where that fails while the former one is still going."""
+    def _prepare(self) -> bool:
+        """Prepare the service; return False where it was told to stop meanwhile."""
+        self._is_preparing = True
+        try:
+            self._prepare_twice()
+        except _StopWhilePreparing:
+            self._told_to_stop = True
+        finally:
+            self._is_preparing = False
+        return not self._told_to_stop
+
+    def _prepare_twice(self) -> None:
+        """Prepare the service, once more where that fails: the former one may still be going."""
         try:
             self.service.prepare()
         except ServiceFailed:
@@ -194,6 +214,8 @@ class Keeper:
 
     def _stop(self, *_: object) -> None:
         self._told_to_stop = True
+        if self._is_preparing:
+            raise _StopWhilePreparing
 
     def _say(self, what: str) -> None:
         with self._open_log() as log:

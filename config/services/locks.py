@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,16 @@ def alone(path: Path) -> Iterator[bool]:
         yield _try(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_unused(path: Path) -> bool:
+    """Return whether nobody holds `path`. Asks again for a moment: keepers ask too, and look like users while they do."""
+    for _ in range(5):
+        with alone(path) as unused:
+            if unused:
+                return True
+        time.sleep(0.01)  # noqa: TID251 (see above)
+    return False
 
 
 def claim(path: Path) -> int | None:
