@@ -63,4 +63,4 @@ def ids(jobs: QuerySet[Job]) -> Iterable[UUID]:
 def tallies(states: Iterable[str]) -> list[Tally]:
     """Return how many jobs of each task and queue stand in each of the states."""
     rows = Job.objects.filter(state__in=list(states)).order_by().values_list("name", "queue", "state")
-    return [Tally(*row) for row in rows.annotate(count=Count("pk"))]
+    return [Tally(*row) for row in rows.annotate(count=Count("*"))]

@@ -66,7 +66,7 @@ def assemble(app: Celery) -> Exporter:
 def declared_tasks(app: Celery) -> dict[str, str]:
     """Return every declared task and its queue, without Celery's own."""
     ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
-    return {name: task.queue for name, task in ours.items()}  # type: ignore[attr-defined]  # set by @job
+    return {name: task.job_queue for name, task in ours.items()}  # type: ignore[attr-defined]  # set by @job
 
 
 def by_node(active: Mapping[str, int]) -> dict[str, int]:

@@ -24,8 +24,10 @@ PATIENCE_SECONDS = 2.5
 STATEMENT_SECONDS = 2
 #: The first count of attempts reads the whole ledger, and nobody waits for it.
 FIRST_STATEMENT_SECONDS = 60
-#: Counts of settled jobs read an index of all kept jobs: not at every scrape.
+#: Counts of settled jobs read all kept jobs, half a second for a million: not at every scrape, and never more than
+#: a fiftieth of the time.
 SETTLED_EVERY_SECONDS = 10
+SETTLED_SHARE = 0.02
 
 OUTCOMES = (
     JobState.SUCCEEDED, Fate.TRANSIENT, Fate.PERMANENT, Fate.BUG, Fate.TIMEOUT, Fate.LOST, JobState.CANCELLED,
@@ -100,10 +102,13 @@ class Reader:
     def _read_settled(self) -> None:
         if time.monotonic() < self._settled_until:
             return
-        # First, so that a ledger too large for this is asked no more often than one that answers.
-        self._settled_until = time.monotonic() + SETTLED_EVERY_SECONDS
-        with _at_most(STATEMENT_SECONDS):
-            self._keep(settled=metrics.settled_counts())
+        began = time.monotonic()
+        try:
+            with _at_most(STATEMENT_SECONDS):
+                self._keep(settled=metrics.settled_counts())
+        finally:
+            took_seconds = time.monotonic() - began
+            self._settled_until = time.monotonic() + max(SETTLED_EVERY_SECONDS, took_seconds / SETTLED_SHARE)
 
     def _keep(self, **read: object) -> None:
         self._reading = replace(self._reading, **read)  # type: ignore[arg-type]  # names of Reading's own fields

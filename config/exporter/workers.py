@@ -18,7 +18,7 @@ from config.exporter.broker import IMPATIENT
 DOWN_AFTER_SECONDS = 300
 FORGOTTEN_AFTER_SECONDS = 600
 
-INSPECT_EVERY_SECONDS = 10
+INSPECT_EVERY_SECONDS = 5
 #: `inspect` can't know how many workers will answer, so it always waits all of this.
 INSPECT_SECONDS = 1.0
 
