@@ -253,7 +253,7 @@ def _read(get: _Reader) -> Env:
         login_max_failures=get("LOGIN_MAX_FAILURES", "10", _whole(1, 1000)),
     )
     jobs = Jobs(
-        concurrency=get("WORKER_CONCURRENCY", str(os.cpu_count() or 1), _whole(1, 512)),
+        concurrency=get.optional("WORKER_CONCURRENCY", _whole(1, 512)) or os.cpu_count() or 1,
         stop_seconds=get("WORKER_STOP_SECONDS", "8", _seconds(0, 86_400)),
         retry_base_seconds=get("JOB_RETRY_BASE_SECONDS", "60", _seconds(0, 86_400)),
         max_attempts=get("JOB_MAX_ATTEMPTS", "5", _whole(1, 100)),

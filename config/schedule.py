@@ -21,13 +21,12 @@ SCHEDULE: dict[str, Entry] = {
         "schedule": crontab(hour="3", minute="20"),
     },
     "daily-report": {"task": "reports.daily", "schedule": crontab(hour="0", minute="15")},
-    "weekly-report": {"task": "reports.weekly", "schedule": crontab(day_of_week="mon", hour="0", minute="30")},
+    "weekly-report": {
+        "task": "reports.weekly",
+        "schedule": crontab(day_of_week="mon", hour="0", minute="30"),
+    },
     "sweep-films": {"task": "media_pipeline.sweep", "schedule": crontab(minute="5")},
     "forget-expired": {"task": "reports.forget_expired", "schedule": crontab(minute="25")},
     # After the weekly report: it is about the jobs that go next.
     "purge-jobs": {"task": "reports.purge_jobs", "schedule": crontab(minute="45")},
-    "sweep-leftovers-of-films": {
-        "task": "media_pipeline.sweep",
-        "schedule": crontab(minute="40"),
-    },
 }

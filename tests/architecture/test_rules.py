@@ -1,0 +1,92 @@
+"""Each rule holds in the whole tree, and each was seen to catch what it is there for."""
+
+import ast
+
+import pytest
+
+from tests.architecture import rules, tree
+
+# The one place where every failure of a job is judged.
+JUDGE = "jobs/task.py"
+# It hands the environment on to the process that it starts, and reads nothing out of it.
+HANDS_ON = "jobs/bootstep.py"
+
+CAUGHT = [
+    (rules.job_bodies_of_more_than_one_call, "@job('a')\ndef f(x):\n    '''d'''\n    y = g(x)\n    h(y)"),
+    (rules.job_bodies_of_more_than_one_call, "@job('a')\ndef f(x):\n    if x: h(x)"),
+    (rules.queries_in_a_door, "def get(self):\n    return Video.objects.all()"),
+    (rules.queries_in_a_door, "def get(self):\n    return queries.mine().filter(a=1)"),
+    (rules.transactions_in_a_door, "with transaction.atomic():\n    pass"),
+    (rules.transactions_in_a_door, "@transaction.atomic\ndef f(): pass"),
+    (rules.save_overrides, "class A(Model):\n    def save(self): pass"),
+    (rules.signal_receivers, "from django.db.models.signals import post_save"),
+    (rules.own_retries, "def f(self):\n    raise self.retry(countdown=5)"),
+    (rules.reads_of_the_environment, "import os\nos.environ['A']"),
+    (rules.reads_of_the_environment, "import os\nos.getenv('A')"),
+    (rules.reads_of_the_environment, "from os import environ"),
+    (rules.broad_handlers, "try: f()\nexcept Exception: pass"),
+    (rules.broad_handlers, "try: f()\nexcept (OSError, BaseException) as error: log(error)"),
+    (rules.broad_handlers, "try: f()\nexcept: pass"),
+    (rules.log_events_that_are_no_constant, "log.info(f'job {x} done')"),
+    (rules.log_events_that_are_no_constant, "log.info('Job done')"),
+    (rules.eager_mode, "settings.CELERY_TASK_ALWAYS_EAGER = True"),
+    (rules.eager_mode, "app.conf.update(task_always_eager=True)"),
+]
+LET_PASS = [
+    (rules.job_bodies_of_more_than_one_call, "@job('a')\ndef f(x):\n    '''d'''\n    return g(x)"),
+    (rules.queries_in_a_door, "queryset = Video.objects.none()"),
+    (rules.own_retries, "control.retry(job_id)"),
+    (rules.broad_handlers, "try: f()\nexcept BaseException:\n    clean_up()\n    raise"),
+    (rules.broad_handlers, "try: f()\nexcept OSError: pass"),
+    (rules.log_events_that_are_no_constant, "log.info('job_done', job_id=1)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "source"), CAUGHT)
+def test_the_rule_catches(rule, source):
+    assert list(rule(ast.parse(source)))
+
+
+@pytest.mark.parametrize(("rule", "source"), LET_PASS)
+def test_the_rule_lets_pass(rule, source):
+    assert not list(rule(ast.parse(source)))
+
+
+def broken(rule, paths, *, free=()):
+    return [
+        f"{tree.name_of(path)}:{line}"
+        for path in paths
+        if tree.name_of(path) not in free
+        for line in rule(tree.parsed(path))
+    ]
+
+
+@pytest.mark.parametrize(
+    "rule", [rules.job_bodies_of_more_than_one_call, rules.queries_in_a_door, rules.transactions_in_a_door]
+)
+def test_a_door_makes_one_call_inward(rule):
+    assert not broken(rule, tree.doors())
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rules.save_overrides, rules.signal_receivers, rules.own_retries, rules.log_events_that_are_no_constant],
+)
+def test_everywhere(rule):
+    assert not broken(rule, tree.modules())
+
+
+def test_only_one_module_reads_the_environment():
+    assert not broken(rules.reads_of_the_environment, tree.modules(), free={"config/env.py", HANDS_ON})
+
+
+def test_every_failure_is_caught_in_one_place():
+    assert not broken(rules.broad_handlers, tree.modules(), free={JUDGE})
+    assert (
+        len(broken(rules.broad_handlers, [path for path in tree.modules() if tree.name_of(path) == JUDGE]))
+        == 1
+    )
+
+
+def test_no_test_runs_tasks_eagerly():
+    assert not broken(rules.eager_mode, [path for path in tree.tests() if path.stem != "test_rules"])

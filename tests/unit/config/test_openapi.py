@@ -1,0 +1,76 @@
+import re
+from functools import cache
+
+import pytest
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+
+@cache
+def document():
+    with GENERATOR_STATS.silence():
+        return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations():
+    return [
+        (path, method, operation)
+        for path, item in document()["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_the_document_is_valid_and_made_without_a_warning(capsys):
+    GENERATOR_STATS.reset()
+
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    validate_schema(schema)
+
+    assert capsys.readouterr().err == ""
+    assert not GENERATOR_STATS
+
+
+def test_paths_are_written_without_a_trailing_slash():
+    assert [path for path in document()["paths"] if path.endswith("/")] == []
+
+
+def test_every_call_of_accounts_and_videos_is_there():
+    paths = document()["paths"]
+
+    assert {"post"} <= paths["/api/signup"].keys()
+    assert {"get", "post"} <= paths["/api/videos"].keys()
+    assert {"get", "delete"} <= paths["/api/videos/{id}"].keys()
+
+
+def test_the_event_stream_is_documented_as_one():
+    (content,) = document()["paths"]["/api/videos/{id}/events"]["get"]["responses"]["200"]["content"]
+
+    assert content == "text/event-stream"
+
+
+def test_no_enum_is_named_by_chance():
+    assert [
+        name for name in document()["components"]["schemas"] if re.match(r"[A-Z]?State\d*Enum|.*Enum$", name)
+    ] == []
+
+
+def test_every_operation_says_how_it_refuses():
+    for path, method, operation in operations():
+        assert {"429", "503"} <= operation["responses"].keys(), f"{method} {path}"
+        if "{id}" in path:
+            assert "404" in operation["responses"], f"{method} {path}"
+
+
+def test_operation_ids_are_told_apart():
+    ids = [operation["operationId"] for _, _, operation in operations()]
+
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(("path", "method"), [("/api/videos", "post"), ("/api/projects", "post")])
+def test_a_key_is_documented_where_it_is_understood(path, method):
+    operation = document()["paths"][path][method]
+
+    assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
+    assert {"409", "422"} <= operation["responses"].keys()
