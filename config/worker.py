@@ -27,7 +27,7 @@ def name_uniquely(instance: Any, **_event: Any) -> None:
 
     Workers of one name answer for each other in Flower and the exporter, and RabbitMQ may refuse the second.
     """
-    name, _, host = default_nodename(None).partition("@")
+    name, _, host = default_nodename("").partition("@")
     if instance.hostname == f"{name}@{host}":
         instance.hostname = f"{name}-{os.getpid()}@{host}"
 

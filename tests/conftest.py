@@ -16,12 +16,6 @@ MARK = "OFFSTAGE_TEST_SESSION"
 IS_MAKER = MARK not in os.environ  # noqa: TID251 (the suite sets the environment that the program reads)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Start the services of this session, then Django: pytest-django sets up only what has settings by now."""
-    services.ensure(env.load())
-    django.setup()
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the services and remove what the session wrote."""
     if IS_MAKER:
@@ -56,3 +50,6 @@ def _prepare_environment() -> None:
 
 if IS_MAKER:
     _prepare_environment()
+# Here and not in a hook: the conftest files below this one import models.
+services.ensure(env.load())
+django.setup()

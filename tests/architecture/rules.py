@@ -93,7 +93,7 @@ def eager_mode(tree: ast.Module) -> Iterator[int]:
     for node in ast.walk(tree):
         words = [getattr(node, "attr", None), getattr(node, "id", None), getattr(node, "arg", None)]
         if any(str(word).lower().endswith("task_always_eager") for word in words if word):
-            yield getattr(node, "lineno", 0) or node.value.lineno  # type: ignore[attr-defined]  # a keyword has no line
+            yield getattr(node, "lineno", 0)
 
 
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -8,7 +8,7 @@ from config import worker
 
 
 def test_a_worker_without_a_name_gets_one_of_its_own():
-    instance = SimpleNamespace(hostname=default_nodename(None))
+    instance = SimpleNamespace(hostname=default_nodename(""))
 
     worker.name_uniquely(instance=instance)
 
