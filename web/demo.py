@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 MAIL_SECONDS = 60
 FILM_SECONDS = 1800
@@ -178,19 +177,17 @@ def _events(stream: httpx.Response) -> Iterator[dict[str, str]]:
 
 def _show(client: httpx.Client, video: Json, console: Console) -> None:
     outputs = video["outputs"]
-    table = Table(
-        "what", "where", title=f"{video['width']}x{video['height']}, {video['duration']:.1f} s", box=None
-    )
-    for name in ("hls", "dash", "poster", "storyboard"):
-        table.add_row(name, outputs[name])
-    for mp4 in outputs["mp4"]:
-        table.add_row(f"mp4 {mp4['height']}", mp4["url"])
-    table.add_row("thumbnails", f"{len(outputs['thumbnails'])}, the first {outputs['thumbnails'][0]}")
-    for subtitles in outputs["subtitles"]:
-        table.add_row(f"words ({subtitles['language']})", subtitles["url"])
     vmaf = outputs["quality"]["vmaf"]
-    table.add_row("quality", "not measured" if vmaf is None else f"VMAF {vmaf:.1f}")
-    console.print(table)
+    console.print(f"[bold]Ready: {video['width']}x{video['height']}, {video['duration']:.1f} s[/]")
+    lines = [(name, outputs[name]) for name in ("hls", "dash")]
+    lines += [(f"mp4 {mp4['height']}", mp4["url"]) for mp4 in outputs["mp4"]]
+    lines += [("poster", outputs["poster"]), ("storyboard", outputs["storyboard"])]
+    lines += [(f"thumbnail {number}", url) for number, url in enumerate(outputs["thumbnails"], 1)]
+    lines += [(f"words, {subtitles['language']}", subtitles["url"]) for subtitles in outputs["subtitles"]]
+    lines.append(("quality", "not measured" if vmaf is None else f"VMAF {vmaf:.1f}"))
+    for name, value in lines:
+        # Not wrapped: a URL that is cut cannot be clicked.
+        console.print(f"{name:>12}  {value}", soft_wrap=True, highlight=False)
     for subtitles in outputs["subtitles"]:
         words = _words(_expect(client.get(subtitles["url"]), httpx.codes.OK).text)
         console.print(f"What is said: [italic]{words}[/]")
