@@ -1,20 +1,31 @@
 """The beat scheduler: each due moment of a schedule entry is a job with a unique key.
 
-Two beats may run for failover: the key (entry and tick) makes one job of what both ask for.
+Two beats may run for failover, and one may be killed at any instant: the key (entry and moment) makes one job of
+what is asked for twice, and what fell due while no beat ran is asked for when one is back.
 """
 
+import math
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from celery.schedules import crontab, schedule
+from celery.schedules import BaseSchedule, crontab
 from django.db import Error, close_old_connections
+from django.db.models import QuerySet
+from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from jobs.enqueue import enqueue
+from jobs.errors import LedgerError
 
 log = structlog.get_logger(__name__)
+
+#: After a long time without any beat, so many missed ticks of an entry are made up for, the latest ones.
+MAX_MISSED = 100
+MISSED_WITHIN = timedelta(days=7)
 
 
 class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library is untyped
@@ -27,9 +38,17 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         self._owed: list[Tick] = []
         super().__init__(*args, **options)
 
+    def enabled_models_qs(self) -> QuerySet[Any]:
+        """Return every enabled entry.
+
+        The library leaves out crontabs whose hour is more than two hours away, and with them the ticks that a
+        beat owes after a longer outage.
+        """
+        return self.Model.objects.enabled()  # type: ignore[no-any-return]  # the library is untyped
+
     def apply_entry(self, entry: Any, producer: object = None) -> None:
-        """Note the tick that is due; `tick` enqueues its job."""
-        self._owed.append(Tick.of(entry, self.app.now()))
+        """Note the ticks that are due; `tick` enqueues their jobs."""
+        self._owed += ticks_of(entry, self.app.now())
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Do what is due; returns the seconds until the next look.
@@ -59,25 +78,53 @@ class Tick:
     kwargs: dict[str, Any]
     moment: str
 
-    @classmethod
-    def of(cls, entry: Any, now: datetime) -> "Tick":
-        """Return the tick of `entry` that `now` belongs to."""
-        return cls(
-            entry.name,
-            entry.task,
-            tuple(entry.args or ()),
-            entry.kwargs or {},
-            moment_of(entry.schedule, now),
-        )
-
     def enqueue(self) -> None:
-        """Enqueue the tick's job. Twice, or by a second beat: one job."""
-        enqueue(self.task, *self.args, kwargs=self.kwargs, unique_key=f"{self.entry}@{self.moment}")
+        """Enqueue the tick's job. Twice, or by a second beat: one job.
+
+        An entry that somebody misspelt in the admin is refused loudly, and stops no other entry.
+        """
+        try:
+            enqueue(self.task, *self.args, kwargs=self.kwargs, unique_key=f"{self.entry}@{self.moment}")
+        except (LedgerError, TypeError) as error:
+            log.error(  # noqa: TRY400 - its traceback says nothing more
+                "tick_refused", entry=self.entry, moment=self.moment, reason=str(error)
+            )
+            return
         log.info("tick_enqueued", entry=self.entry, moment=self.moment)
 
 
-def moment_of(plan: schedule, now: datetime) -> str:
-    """Return the name of the due moment that `now` belongs to: the same for every beat that sees it."""
+def ticks_of(entry: Any, now: datetime) -> list[Tick]:
+    """Return the ticks of `entry` that fell due since it was last run."""
+    moments = moments_of(entry.schedule, entry.last_run_at, now)
+    args, kwargs = tuple(entry.args or ()), entry.kwargs or {}
+    return [Tick(entry.name, entry.task, args, kwargs, moment) for moment in moments]
+
+
+def moments_of(plan: BaseSchedule, last_run_at: datetime, now: datetime) -> list[str]:
+    """Return the names of the due moments after `last_run_at`: the same for every beat that sees them.
+
+    A crontab names moments, and each missed one is made up for. An interval names a rhythm: one tick is enough
+    after however long a pause, numbered by whole intervals since 1970.
+    """
     if isinstance(plan, crontab):
-        return now.strftime("%Y-%m-%dT%H:%M")
-    return str(int(now.timestamp() // plan.run_every.total_seconds()))
+        missed = deque(_crontab(plan, max(last_run_at, now - MISSED_WITHIN), now), MAX_MISSED)
+        # None: due for another reason, such as a start time of its own. Then this minute is the moment.
+        return [_minute(moment) for moment in missed or (now,)]
+    if isinstance(plan, clocked):
+        return [_minute(plan.clocked_time)]
+    every: timedelta = getattr(plan, "run_every", timedelta(days=1))  # an event of the sun comes once a day
+    return [str(math.floor(now.timestamp() / every.total_seconds()))]
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def _crontab(plan: crontab, last_run_at: datetime, now: datetime) -> Iterator[datetime]:
+    moment = last_run_at
+    while True:
+        since, until_next, _now = plan.remaining_delta(moment)
+        moment = since + until_next
+        if moment > now:
+            return
+        yield moment
