@@ -21,14 +21,14 @@ from jobs.policy import max_attempts_of
 _REFUSED = {"expires": "cancel the job instead"}
 
 
-class LedgerAMQP(AMQP):  # type: ignore[misc]  # celery-types leaves the class untyped
+class LedgerAMQP(AMQP):
     """Celery's message factory with a sender that enqueues."""
 
     def _create_task_sender(self) -> Callable[..., None]:
         return enqueue_message
 
 
-def enqueue_message(
+def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's options by name
     producer: object,
     name: str,
     message: tuple[dict[str, Any], dict[str, Any], tuple[Any, Any, dict[str, Any]], dict[str, Any] | None],
@@ -36,6 +36,7 @@ def enqueue_message(
     queue: object = None,
     headers: Mapping[str, Any] | None = None,
     run_at: str | None = None,
+    delay_seconds: float | None = None,
     order_key: str | None = None,
     unique_key: str | None = None,
     **_transport_options: object,
@@ -54,12 +55,13 @@ def enqueue_message(
             **vars(job),
             "queue": getattr(queue, "name", queue),
             "run_at": run_at,
+            "delay_seconds": delay_seconds or 0.0,
             "order_key": order_key,
             "unique_key": unique_key,
         }
     )
     if not queries.insert_job(job):
-        _replace_if_running_here(job, current_job())
+        _replace_or_let_be(job, current_job())
 
 
 def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.NewJob:
@@ -74,6 +76,7 @@ def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.New
         headers=_plain(headers),
         max_attempts=max_attempts_of(name),
         run_at=None,
+        delay_seconds=0.0,
         order_key=None,
         unique_key=None,
         root_id=headers.get("root_id") or headers["id"],
@@ -92,10 +95,12 @@ def _ledger_canvas(canvas: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _replace_if_running_here(job: queries.NewJob, current: CurrentJob | None) -> None:
-    # The id exists. Asked for twice: nothing to do. Asked for by itself: Task.replace.
+def _replace_or_let_be(job: queries.NewJob, current: CurrentJob | None) -> None:
+    # The id exists. Asked for by itself or by its own chord: Task.replace. Asked for twice: nothing to do.
     if current is not None and current.id == job.id:
         current.replaced = queries.replace_running(job, current.token)
+    else:
+        queries.replace_awaiting(job)
 
 
 def _refuse_unsupported(name: str, headers: Mapping[str, Any]) -> None:

@@ -1,16 +1,14 @@
 """The Celery application whose tasks go through the ledger."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from celery import Celery
-from celery.canvas import Signature, _chain, _chord, group
-from django.utils import timezone
 
+from jobs import signatures
 from jobs.bootstep import RelayStep
 from jobs.current import current_job
-from jobs.errors import Undeclared
 
 
 class JobsApp(Celery):
@@ -23,7 +21,7 @@ class JobsApp(Celery):
         super().__init__(main, backend="jobs.backend:LedgerBackend", **options)
         self.steps["worker"].add(RelayStep)
 
-    def send_task(  # type: ignore[override]  # the rest of Celery's 25 parameters passes through by name
+    def send_task(  # type: ignore[override]  # noqa: PLR0913 - the rest of Celery's 25 parameters passes by name
         self,
         name: str,
         args: Sequence[Any] | None = None,
@@ -38,53 +36,24 @@ class JobsApp(Celery):
         Raises Undeclared for an unknown name and TypeError for wrong arguments, through the whole canvas,
         in the asker's traceback and not minutes later in a worker.
         """
-        self._check(name, args or (), kwargs or {}, options)
+        args, kwargs = args or (), kwargs or {}
+        signatures.check_call(self, name, args, kwargs)
+        self._check_followers(options)
+        # Celery deprecates a task's own `queue`; ours is declared all the same.
+        options["queue"] = options.get("queue") or getattr(self.tasks[name], "job_queue", None)
         # Times are a column of the ledger. Left to Celery they would be held in a worker's memory.
-        if countdown or eta:
-            options["run_at"] = _instant(countdown, eta)
+        if countdown:
+            options["delay_seconds"] = countdown
+        elif eta:
+            options["run_at"] = eta if isinstance(eta, str) else eta.isoformat()
         job = current_job()
         if task_id is None and job is not None:
             task_id = job.child_id(name)
-        return super().send_task(name, args, kwargs, task_id=task_id, **options)
+        return super().send_task(name, list(args), dict(kwargs), task_id=task_id, **options)
 
-    def _check(
-        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> None:
-        task = self.tasks.get(name)
-        if task is None:
-            raise Undeclared(f"no task is declared with the name {name!r}")
-        task.__header__(*args, **kwargs)
-        for word in ("link", "link_error", "chain", "chord"):
-            for signature in _signatures(options.get(word)):
-                if signature.task not in self.tasks:
-                    raise Undeclared(
-                        f"{name}: its {word} names {signature.task!r}, which no task is declared with"
-                    )
-
-
-def _instant(countdown: float | None, eta: datetime | str | None) -> str:
-    if countdown:
-        return (timezone.now() + timedelta(seconds=countdown)).isoformat()
-    return eta if isinstance(eta, str) else eta.isoformat()  # type: ignore[union-attr]  # one of the two is given
-
-
-def _signatures(value: Any) -> Iterator[Signature]:
-    """Yield every plain signature inside a signature, or inside a list of them."""
-    match value:
-        case None:
-            return
-        case list() | tuple():
-            parts = value
-        case _chord():
-            parts = [value.tasks, value.body]
-        case _chain() | group():
-            parts = value.tasks
-        case _:
-            signature = Signature.from_dict(value)
-            if type(signature) is not Signature and hasattr(signature, "tasks"):
-                yield from _signatures(signature)
-                return
-            yield signature
-            parts = [signature.options.get("link"), signature.options.get("link_error")]
-    for part in parts:
-        yield from _signatures(part)
+    def _check_followers(self, options: Mapping[str, Any]) -> None:
+        # A chord's body is checked once, with its chord (`LedgerBackend.apply_chord`), not with every part.
+        for word in ("link", "link_error", "chain"):
+            followers = options.get(word) or []
+            for follower in [followers] if isinstance(followers, Mapping) else followers:
+                signatures.check_tree(self, follower, gets_result=True)

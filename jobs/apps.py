@@ -1,3 +1,5 @@
+"""How Django loads the ledger."""
+
 from importlib import import_module
 
 from django.apps import AppConfig
@@ -6,11 +8,14 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class JobsConfig(AppConfig):
+    """The ledger as an installed application."""
+
     name = "jobs"
     verbose_name = "Background jobs"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Make the Celery application and every declared task known to this process."""
         # Every process that asks for a job needs the application, not only the worker.
         import_module(settings.CELERY_APP)
         # Celery's own discovery acts only in a worker. The web process asks for tasks by name and

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from celery import states
+from celery import current_app, states
 from celery.backends.base import BaseBackend
 from django.db import connections
 
-from jobs import chords, control
+from jobs import chords, control, signatures
 from jobs.models import Job
 from jobs.states import JobState
 
@@ -19,12 +19,14 @@ _CELERY_STATE = {
 }
 
 
-class LedgerBackend(BaseBackend):  # type: ignore[misc]  # celery-types leaves the class untyped
+class LedgerBackend(BaseBackend):
     """Reads results from job rows. Writes nothing: `JobTask` has settled before Celery asks."""
 
     supports_autoexpire = True  # jobs.retention deletes; else beat would add a task of its own
 
-    def on_task_call(self, producer: object, task_id: str) -> dict[str, Any]:
+    def on_task_call(  # type: ignore[override]  # celery-types says None; Celery itself returns {}
+        self, producer: object, task_id: str
+    ) -> dict[str, Any]:
         """Prepare nothing: results are polled from the database."""
         return {}
 
@@ -60,6 +62,7 @@ class LedgerBackend(BaseBackend):  # type: ignore[misc]  # celery-types leaves t
 
     def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
         """Keep the chord's body, in the asker's transaction, before its header is asked for."""
+        signatures.check_tree(current_app, body, gets_result=True)
         chords.open_chord(header_result_args[0], dict(body))
 
     def set_chord_size(self, group_id: str, chord_size: int) -> None:

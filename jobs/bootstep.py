@@ -16,7 +16,7 @@ STOP_SECONDS = 3.0
 LOOK_SECONDS = 1.0
 
 
-class RelayStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types leaves the class untyped
+class RelayStep(bootsteps.StartStopStep):
     """Starts a relay process with the worker, starts it again when it dies, ends it with the worker."""
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
@@ -45,7 +45,7 @@ class RelayStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types 
             self._relay.wait()
         self._relay = None
 
-    terminate = stop
+    terminate = stop  # type: ignore[assignment]  # the same but for a parameter's name
 
     def _start_again_if_dead(self) -> None:
         if self._relay is not None and self._relay.poll() is not None:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from celery import current_app
-from celery.canvas import Signature, maybe_signature
+from celery.canvas import Signature
 from django.db import transaction
 from django.utils import timezone
 
+from jobs import queries, signatures
 from jobs.continuation import enqueue_errbacks
 from jobs.models import Chord, ChordPart
+from jobs.signatures import Part
 
 
 def open_chord(group_id: str, body: dict[str, Any]) -> None:
@@ -27,24 +29,42 @@ def set_size(group_id: str, size: int) -> None:
 
 
 @transaction.atomic
-def return_part(group_id: str, index: int, result: Any) -> None:
-    """Count a part that succeeded. Twice: the row exists, the count stays."""
-    chord = Chord.objects.select_for_update().get(group_id=group_id)
-    ChordPart.objects.update_or_create(
-        chord=chord, index=index, defaults={"succeeded": True, "result": result}
-    )
-    _fire_if_complete(chord)
+def return_part(part: Part, result: Any) -> None:
+    """Count a part that succeeded. Twice: the row exists, the count stays. A chord long purged is let be."""
+    chord = _locked(part)
+    if chord is not None:
+        ChordPart.objects.update_or_create(
+            chord=chord, index=part.index, defaults={"succeeded": True, "result": result}
+        )
+        _fire_if_complete(chord)
 
 
 @transaction.atomic
-def fail_part(group_id: str, index: int, job_id: str, attempt: int) -> None:
-    """Note a part that is dead and call the body's errbacks; a part retried by hand still completes the chord."""
-    chord = Chord.objects.select_for_update().get(group_id=group_id)
+def fail_part(part: Part, job_id: str, attempt: int, root_id: str) -> None:
+    """Note a part that is dead because this job is; the first of a chord calls the body's errbacks.
+
+    Where the body is itself part of a chord, that part is dead with it. A part retried by hand still completes
+    the chord.
+    """
+    chord = _locked(part)
+    if chord is None:
+        return
+    is_first = not chord.parts.filter(succeeded=False).exclude(index=part.index).exists()
     ChordPart.objects.update_or_create(
-        chord=chord, index=index, defaults={"succeeded": False, "result": None}
+        chord=chord, index=part.index, defaults={"succeeded": False, "result": None}
     )
-    body = maybe_signature(dict(chord.body), app=current_app)
-    enqueue_errbacks(_errbacks_of(body), job_id, attempt)
+    if is_first:
+        enqueue_errbacks(
+            signatures.errbacks_of(chord.body), job_id, f"errback of {chord.pk}/{attempt}", root_id
+        )
+    queries.bury_awaiting(signatures.ids_in([chord.body]), f"job {job_id} of its replacement is dead")
+    outer = signatures.part_of(chord.body)
+    if outer is not None:
+        fail_part(outer, job_id, attempt, root_id)
+
+
+def _locked(part: Part) -> Chord | None:
+    return Chord.objects.select_for_update().filter(group_id=part.group_id).first()
 
 
 def _fire_if_complete(chord: Chord) -> None:
@@ -55,12 +75,4 @@ def _fire_if_complete(chord: Chord) -> None:
         return
     chord.fired_at = timezone.now()
     chord.save(update_fields=["fired_at"])
-    maybe_signature(dict(chord.body), app=current_app).apply_async((results,))
-
-
-def _errbacks_of(body: Signature) -> list[Any]:
-    # A chain keeps errbacks on its steps; the first step's are the chain's.
-    tasks = getattr(body, "tasks", None)
-    first = tasks[0] if isinstance(tasks, list | tuple) and tasks else None
-    own = list(body.options.get("link_error") or [])
-    return own or (list(first.options.get("link_error") or []) if first is not None else [])
+    Signature.from_dict(chord.body, app=current_app).apply_async((results,))

@@ -4,11 +4,18 @@ Enqueued in the transaction that settles, so there is no crash between them. Ids
 so a second settling asks for the same jobs and the ledger takes each once.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+import structlog
 from celery import current_app
-from celery.canvas import maybe_signature
+from celery.canvas import Signature
+
+from jobs.errors import Undeclared
+from jobs.signatures import Node
+
+log = structlog.get_logger(__name__)
 
 #: The parts of a job's canvas, as Celery puts them into its message.
 Canvas = dict[str, Any]
@@ -16,39 +23,37 @@ Canvas = dict[str, Any]
 
 def enqueue_next(job_id: str, root_id: str, canvas: Canvas, result: Any) -> None:
     """Enqueue the callbacks of a job that succeeded and the next step of its chain."""
+    family = {"parent_id": job_id, "root_id": root_id}
     for number, callback in enumerate(canvas.get("callbacks") or ()):
-        _send(callback, (result,), job_id, root_id, fallback_id=_id(job_id, "callback", number))
+        _send(callback, (result,), fallback_id=_id(job_id, "callback", number), **family)
     chain = canvas.get("chain") or []
     if chain:
         # Celery keeps the rest of a chain with the next step last.
-        _send(chain[-1], (result,), job_id, root_id, chain=chain[:-1])
+        _send(chain[-1], (result,), chain=chain[:-1], **family)
 
 
-def enqueue_errbacks(errbacks: list[Any], job_id: str, attempt: int, root_id: str | None = None) -> None:
-    """Enqueue the errbacks of a job that is dead, each with the job's id unless its arguments are fixed.
+def enqueue_errbacks(errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str) -> None:
+    """Enqueue errbacks of a job that is dead, each with the job's id unless its arguments are fixed.
 
-    A job retried by hand that dies again calls them again: the id follows from the attempt.
+    Twice on one occasion: nothing happens. A job retried by hand that dies again is another one.
     """
     for number, errback in enumerate(errbacks):
-        fallback_id = _id(job_id, f"errback/{attempt}", number)
-        _send(errback, (job_id,), job_id, root_id or job_id, fallback_id=fallback_id, fixed=True)
+        task_id = _id(job_id, occasion, number)
+        try:
+            _send(errback, (job_id,), task_id=task_id, parent_id=job_id, root_id=root_id)
+        except (Undeclared, TypeError) as error:
+            # Its task was removed or changed since. The job must be buried all the same, or nobody could settle it.
+            log.error(  # noqa: TRY400 - its traceback says nothing more
+                "errback_refused", job_id=job_id, reason=str(error)
+            )
 
 
-def _send(
-    signature: Any,
-    args: tuple[Any, ...],
-    parent_id: str,
-    root_id: str,
-    *,
-    fallback_id: str | None = None,
-    fixed: bool = False,
-    **options: Any,
-) -> None:
-    ready = maybe_signature(signature, app=current_app).clone()
-    if fallback_id is not None and (fixed or not ready.options.get("task_id")):
+def _send(signature: Node, args: tuple[Any, ...], *, fallback_id: str | None = None, **options: Any) -> None:
+    ready = Signature.from_dict(dict(signature), app=current_app).clone()
+    if fallback_id is not None and not ready.options.get("task_id"):
         options["task_id"] = fallback_id
-    ready.apply_async(args, parent_id=parent_id, root_id=root_id, add_to_parent=False, **options)
+    ready.apply_async(args, add_to_parent=False, **options)
 
 
-def _id(job_id: str, kind: str, number: int) -> str:
-    return str(uuid5(NAMESPACE_OID, f"{job_id}/{kind}/{number}"))
+def _id(job_id: str, occasion: str, number: int) -> str:
+    return str(uuid5(NAMESPACE_OID, f"{job_id}/{occasion}/{number}"))

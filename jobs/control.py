@@ -3,18 +3,19 @@
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from jobs import queries
+from jobs import policy, queries
 from jobs.models import Job
 from jobs.states import MOVES, WAITING, JobState
 
 log = structlog.get_logger(__name__)
 
-_RETRYABLE = tuple(state for state, moves in MOVES.items() if moves.get(JobState.QUEUED) == "control.retry")
+_RETRYABLE = tuple(
+    state for state, moves in MOVES.items() if "control.retry" in moves.get(JobState.QUEUED, "")
+)
 
 
 def retry(job_id: str | UUID) -> bool:
@@ -45,14 +46,20 @@ def cancel_tree(root_id: str | UUID) -> int:
 
 @transaction.atomic
 def _retry(jobs: QuerySet[Job]) -> int:
-    count = jobs.filter(state__in=_RETRYABLE).update(
-        state=JobState.QUEUED,
-        run_at=Now(),
-        published_at=None,
-        publications=0,
-        finished_at=None,
-        cancel_requested_at=None,
-        max_attempts=F("attempts") + settings.JOB_MAX_ATTEMPTS,
+    retryable = jobs.filter(state__in=_RETRYABLE).order_by()
+    names = list(retryable.values_list("name", flat=True).distinct())
+    count = sum(
+        retryable.filter(name=name).update(
+            state=JobState.QUEUED,
+            run_at=Now(),
+            published_at=None,
+            publications=0,
+            finished_at=None,
+            cancel_requested_at=None,
+            attempts_before=F("attempts"),
+            max_attempts=F("attempts") + policy.max_attempts_of(name),
+        )
+        for name in names
     )
     queries.wake_relays()
     log.info("jobs_retried_by_hand", count=count)

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 
 
-def job(
+def job(  # noqa: PLR0913 - one line that says it all, each option by name
     name: str,
     *,
     queue: str,
@@ -27,9 +27,9 @@ def job(
         raise ValueError(f"{name}: soft_seconds must lie below hard_seconds, so that the body can clean up")
 
     def declare(body: Callable[..., Any]) -> Callable[..., Any]:
-        task: Callable[..., Any] = shared_task(
+        task: Callable[..., Any] = shared_task(  # type: ignore[call-overload]  # options of JobTask
             name=name,
-            queue=queue,
+            job_queue=queue,
             soft_time_limit=soft_seconds,
             time_limit=hard_seconds,
             rate_limit_name=limit,

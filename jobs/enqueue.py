@@ -1,14 +1,16 @@
 """The way to ask for a job."""
 
-import json
-from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from celery import current_app
-from django.utils import timezone
+from django.db import transaction
 
-from jobs import queries
+from jobs import queries, signatures
 from jobs.canvas import Signature
+from jobs.current import current_job
+
+_COMPOUND = frozenset({"chain", "group", "chord"})
 
 
 def enqueue(
@@ -21,30 +23,38 @@ def enqueue(
 ) -> str:
     """Write a job into the ledger, in the current transaction, and return its id.
 
-    `task` is a name or a canvas. `unique_key`: one job with it is ever kept; a second call changes nothing
-    and returns the first one's id. `order_key`: jobs of one key run one at a time, first asked for first.
-    Raises Undeclared for a name that nobody declared, TypeError for wrong arguments or a value that JSON
-    would change.
+    `task` is a name or a canvas, of which all jobs or none are written; the id is its last job's, a group's
+    own. `unique_key`: one job with it is ever kept; a second call changes nothing and returns the first one's
+    id. `order_key`: jobs of one key run one at a time, first asked for first. Keys and delay are those of the
+    job that a canvas begins with. Raises Undeclared for a name that nobody declared, TypeError for wrong
+    arguments or a value that JSON would change.
     Twice: inside a job the id follows from the parent's id and the number of the call, so a repeated
-    attempt asks for the same job again and nothing happens.
+    attempt asks for the same jobs again and nothing happens.
     """
-    options: dict[str, Any] = {"order_key": order_key, "unique_key": unique_key}
-    if delay_seconds:
-        options["run_at"] = timezone.now() + timedelta(seconds=delay_seconds)
+    options: dict[str, Any] = {
+        "order_key": order_key,
+        "unique_key": unique_key,
+        "countdown": delay_seconds or None,
+    }
     options = {name: value for name, value in options.items() if value is not None}
     if isinstance(task, Signature):
-        result = task.apply_async(args=args or None, kwargs=kwargs, **options)
+        job_id = _enqueue_canvas(task, args, kwargs, options)
     else:
-        _refuse_what_json_changes(task, list(args), kwargs or {})
-        result = current_app.send_task(task, args=args, kwargs=kwargs, **options)
-    if unique_key is not None:
-        return queries.id_of_unique_key(unique_key)
-    return str(result.id)
+        job_id = str(current_app.send_task(task, args=args, kwargs=kwargs, **options).id)
+    return job_id if unique_key is None else queries.id_of_unique_key(unique_key)
 
 
-def _refuse_what_json_changes(name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-    # A tuple would reach the body as a list, an integer key as a string: better here than there.
-    if json.loads(json.dumps([args, kwargs])) != [args, kwargs]:
-        raise TypeError(
-            f"{name}: arguments must equal their own JSON (str, int, float, bool, None, list, dict)"
-        )
+def _enqueue_canvas(
+    canvas: Signature, args: tuple[Any, ...], kwargs: dict[str, Any] | None, options: dict[str, Any]
+) -> str:
+    signatures.check_tree(current_app, canvas, gets_result=bool(args))
+    first = signatures.first_jobs(canvas)
+    if "unique_key" in options and len(first) != 1:
+        raise TypeError("a canvas with a unique_key must begin with one job")
+    job = current_job()
+    fixed = signatures.with_fixed_ids(current_app, canvas, job.child_id("canvas") if job else str(uuid4()))
+    if fixed.subtask_type in _COMPOUND and job is None:
+        # Celery gives each part of a group a family of its own.
+        options["root_id"] = signatures.first_jobs(fixed)[0]["options"]["task_id"] if first else None
+    with transaction.atomic():
+        return str(fixed.apply_async(args=args or None, kwargs=kwargs, **options).id)

@@ -16,7 +16,7 @@ from jobs.current import CurrentJob
 
 log = structlog.get_logger(__name__)
 
-#: How often cancel is looked for, and the age at which a job is first looked at.
+#: How often cancel is looked for, and the age at which a job is first looked at; a short lease wants it oftener.
 LOOK_SECONDS = 1.0
 
 
@@ -40,7 +40,7 @@ class Heartbeat(threading.Thread):
 
     def run(self) -> None:
         """Look once a second, for ever."""
-        while not self._gone.wait(LOOK_SECONDS):
+        while not self._gone.wait(min(LOOK_SECONDS, settings.JOB_LEASE_SECONDS / 3)):
             job = self._job
             if job is not None and not job.lease_lost:
                 self._look(job)
@@ -56,7 +56,7 @@ class Heartbeat(threading.Thread):
 
     def _ask(self, job: CurrentJob) -> None:
         lease_seconds = settings.JOB_LEASE_SECONDS
-        # A third: two heartbeats may fail before the lease runs out.
+        # A third: a heartbeat may fail before the lease runs out.
         if time.monotonic() - self._renewed_at >= lease_seconds / 3:
             answer = queries.renew_lease(job.id, job.token, lease_seconds)
             self._renewed_at = time.monotonic()

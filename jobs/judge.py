@@ -55,8 +55,8 @@ def describe(error: BaseException) -> Failure:
     return Failure(
         fate=_fate_of(error),
         error_class=type(error).__name__,
-        message=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
+        message=_storable(str(error) or type(error).__name__),
+        traceback=_storable("".join(traceback.format_exception(error))),
         retry_after=error.retry_after if isinstance(error, Transient) else None,
     )
 
@@ -72,6 +72,12 @@ def judge(
     delay = retry_delay_seconds(attempt, base_seconds=base_seconds, jitter=jitter)
     # A provider that names a time knows better than our doubling, unless it asks for less.
     return Verdict(max(delay, failure.retry_after or 0.0))
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL takes neither NUL nor half a surrogate pair, and programs' output has both. A failure that can't be
+    # written down could not be settled.
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _fate_of(error: BaseException) -> Fate:

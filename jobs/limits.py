@@ -44,4 +44,5 @@ def _wait(name: str, rate: RateLimitItem) -> float:
 @cache
 def _storage() -> Storage:
     url = settings.CACHE_URL.replace("unix://", "redis+unix://", 1)
-    return storage_from_string(url, wrap_exceptions=True)
+    storage: Storage = storage_from_string(url, wrap_exceptions=True)  # type: ignore[assignment]  # not async+redis://
+    return storage

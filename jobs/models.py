@@ -31,6 +31,9 @@ class Job(models.Model):
     run_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField()
+    attempts_before = models.PositiveIntegerField(
+        default=0, help_text="Attempts before the last retry by hand: delays begin again after them."
+    )
     publications = models.PositiveIntegerField(default=0)
 
     created_at = models.DateTimeField(db_default=Now())
@@ -74,6 +77,12 @@ class Job(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["unique_key"], condition=Q(unique_key__isnull=False), name="jobs_job_unique_key"
+            ),
+            # Two relays may each publish a job of one key: each sees the other's as not published yet.
+            models.UniqueConstraint(
+                fields=["order_key"],
+                condition=Q(order_key__isnull=False, state=JobState.RUNNING),
+                name="jobs_job_one_running_per_key",
             ),
         ]
         indexes = [

@@ -1,6 +1,7 @@
 """The gateway to the broker: the only module that publishes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from celery import Celery
 from kombu import Connection, Producer
@@ -9,7 +10,7 @@ from kombu.exceptions import OperationalError
 from jobs.queries import Published
 
 try:
-    from botocore.exceptions import ClientError as SqsRefusal
+    from botocore.exceptions import ClientError as SqsRefusal  # type: ignore[import-untyped]  # no stubs
 except ImportError:  # the SQS extra is not installed, so no broker can raise it
 
     class SqsRefusal(Exception):  # type: ignore[no-redef]
@@ -21,7 +22,11 @@ _IMPATIENT = {"max_retries": 0, "interval_start": 0}
 
 #: The message is a wake-up with an id: arguments and canvas come from the claim, so no broker's size
 #: limit applies, nothing stale runs, and nobody's data lies in the broker.
-_EMPTY_BODY = ([], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
+_EMPTY_BODY: tuple[list[Any], dict[str, Any], dict[str, None]] = (
+    [],
+    {},
+    {"callbacks": None, "errbacks": None, "chain": None, "chord": None},
+)
 
 
 class BrokerAway(Exception):
@@ -91,7 +96,7 @@ class Publisher:
             "exchange": "",
             "routing_key": job.queue,
         }
-        self._app.amqp._event_dispatcher.publish("task-sent", fields, producer, retry=False)  # noqa: SLF001 - Celery's sender does the same
+        self._app.amqp._event_dispatcher.publish("task-sent", fields, producer, retry=False)  # type: ignore[attr-defined]  # noqa: SLF001 - as Celery does
 
     def _ready(self) -> Producer:
         if self._producer is None:

@@ -11,20 +11,27 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection
 from psycopg.types.json import Jsonb
 
 #: The channel on which a commit with due jobs wakes the relays.
 CHANNEL = "jobs_due"
 
+#: The wait of a job that is replaced by the end of a canvas: the canvas ends it, not the clock.
+_AGES = "interval '100 years'"
+_AWAITING = f"run_at > clock_timestamp() + {_AGES} / 2"
+
 _JSON_COLUMNS = frozenset({"args", "kwargs", "canvas", "headers"})
 
 Row = TypeVar("Row")
 
+#: By name; JSON columns as psycopg's Jsonb.
+Parameters = Any
+
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job as it is asked for. `run_at`: ISO 8601, None for at once."""
+    """A job as it is asked for. `run_at`: ISO 8601, None for `delay_seconds` from now."""
 
     id: str
     name: str
@@ -35,6 +42,7 @@ class NewJob:
     headers: dict[str, Any]
     max_attempts: int
     run_at: str | None
+    delay_seconds: float
     order_key: str | None
     unique_key: str | None
     root_id: str
@@ -67,6 +75,7 @@ class Claimed:
     canvas: dict[str, Any]
     attempts: int
     max_attempts: int
+    attempts_before: int
     claim_token: UUID
     worker: str
     order_key: str | None
@@ -85,6 +94,7 @@ class Held:
     canvas: dict[str, Any]
     attempts: int
     max_attempts: int
+    attempts_before: int
     claim_token: UUID
     worker: str
     order_key: str | None
@@ -96,58 +106,85 @@ class Held:
 
 def insert_job(job: NewJob) -> bool:
     """Add the job and wake the relays on commit. False, and nothing done, where id or unique key exist."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            with added as (
-                insert into jobs_job (
-                    id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
-                    publications, worker, order_key, unique_key, root_id, parent_id, group_id, group_index,
-                    request_id, error)
-                values (
-                    %(id)s, %(name)s, %(queue)s,
-                    case when %(run_at)s::timestamptz > clock_timestamp() then 'scheduled' else 'queued' end,
-                    %(args)s, %(kwargs)s, %(canvas)s, %(headers)s,
-                    coalesce(%(run_at)s::timestamptz, clock_timestamp()), 0, %(max_attempts)s,
-                    0, '', %(order_key)s, %(unique_key)s, %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s,
-                    %(request_id)s, '')
-                on conflict do nothing
-                returning id)
-            select pg_notify(%(channel)s, '') from added
-            """,
-            {
-                **vars(job),
-                "args": Jsonb(job.args),
-                "kwargs": Jsonb(job.kwargs),
-                "canvas": Jsonb(job.canvas),
-                "headers": Jsonb(job.headers),
-                "channel": CHANNEL,
-            },
-        )
-        return cursor.rowcount == 1
+    return _change_one(
+        """
+        with added as (
+        insert into jobs_job (
+            id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
+            attempts_before, publications, worker, order_key, unique_key, root_id, parent_id, group_id, group_index,
+            request_id, error)
+        values (
+            %(id)s, %(name)s, %(queue)s,
+            case when %(run_at)s::timestamptz > clock_timestamp() or %(delay_seconds)s > 0
+                then 'scheduled' else 'queued' end,
+            %(args)s, %(kwargs)s, %(canvas)s, %(headers)s,
+            coalesce(%(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
+            0, %(max_attempts)s,
+            0, 0, '', %(order_key)s, %(unique_key)s, %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s,
+            %(request_id)s, '')
+        on conflict do nothing
+        returning id)
+        select pg_notify(%(channel)s, '') from added
+        """,
+        {
+            **vars(job),
+            "args": Jsonb(job.args),
+            "kwargs": Jsonb(job.kwargs),
+            "canvas": Jsonb(job.canvas),
+            "headers": Jsonb(job.headers),
+            "channel": CHANNEL,
+        },
+    )
 
 
 def replace_running(job: NewJob, token: UUID) -> bool:
-    """Make the running job `job.id` another task's (Celery's `Task.replace`); its attempt ends here."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            update jobs_job
-            set name = %(name)s, queue = %(queue)s, args = %(args)s, kwargs = %(kwargs)s, canvas = %(canvas)s,
-                headers = %(headers)s, attempts = 0, max_attempts = %(max_attempts)s, state = 'queued',
-                run_at = clock_timestamp(), published_at = null, claim_token = null, lease_until = null
-            where id = %(id)s and claim_token = %(token)s and name <> %(name)s
-            """,
-            {
-                **vars(job),
-                "args": Jsonb(job.args),
-                "kwargs": Jsonb(job.kwargs),
-                "canvas": Jsonb(job.canvas),
-                "headers": Jsonb(job.headers),
-                "token": token,
-            },
-        )
-        return cursor.rowcount == 1
+    """Make the running job `job.id` another one (Celery's `Task.replace`); its attempt ends here."""
+    return _replace(job, "claim_token = %(token)s", token=token)
+
+
+def await_replacement(job_id: str, token: UUID) -> bool:
+    """Let the running job wait for the end of the canvas that replaces it; its attempt ends here."""
+    return _settle(
+        f"state = 'scheduled', published_at = null, publications = 0, run_at = clock_timestamp() + {_AGES}",
+        {"id": job_id, "token": token},
+    )
+
+
+def replace_awaiting(job: NewJob) -> bool:
+    """Make the job that waits for its replacement that one: the canvas before it is done."""
+    return _replace(job, f"state in ('scheduled', 'dead') and {_AWAITING}")
+
+
+def bury_awaiting(ids: Iterable[str], error: str) -> None:
+    """Make jobs dead that wait for a replacement which will not come; it may yet, if somebody retries what failed."""
+    _change(
+        f"""
+        update jobs_job set state = 'dead', finished_at = clock_timestamp(), error = %(error)s
+        where id = any(%(ids)s::uuid[]) and state = 'scheduled' and {_AWAITING}
+        """,  # noqa: S608 - constants
+        {"ids": list(ids), "error": error},
+    )
+
+
+def _replace(job: NewJob, condition: str, **parameters: Any) -> bool:
+    return _change_one(
+        f"""
+        update jobs_job
+        set name = %(name)s, queue = %(queue)s, args = %(args)s, kwargs = %(kwargs)s, canvas = %(canvas)s,
+        headers = %(headers)s, attempts_before = attempts, max_attempts = attempts + %(max_attempts)s,
+        state = 'queued', run_at = clock_timestamp(), published_at = null, publications = 0,
+        claim_token = null, lease_until = null, finished_at = null, error = ''
+        where id = %(id)s and {condition}
+        """,  # noqa: S608 - constants
+        {
+            **vars(job),
+            "args": Jsonb(job.args),
+            "kwargs": Jsonb(job.kwargs),
+            "canvas": Jsonb(job.canvas),
+            "headers": Jsonb(job.headers),
+            **parameters,
+        },
+    )
 
 
 def id_of_unique_key(unique_key: str) -> str:
@@ -203,12 +240,14 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
 
 
 def unmark_published(ids: Iterable[str]) -> None:
-    """Put jobs back whose message the broker did not take."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update jobs_job set published_at = null where id = any(%s::uuid[]) and state = 'queued'",
-            [list(ids)],
-        )
+    """Put jobs back whose message the broker did not take, as if nobody had tried."""
+    _change(
+        """
+        update jobs_job set published_at = null, publications = greatest(publications - 1, 0)
+        where id = any(%s::uuid[]) and state = 'queued'
+        """,
+        [list(ids)],
+    )
 
 
 def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
@@ -217,22 +256,20 @@ def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
     The wait doubles with each publication, up to 64 times `after_seconds`, since a long queue is the more
     likely reason; a needless second message is dropped by the claim.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            with waiting as (
-                select id from jobs_job
-                where state = 'queued' and published_at is not null
-                    and published_at < statement_timestamp()
-                        - make_interval(secs => %(after)s * power(2, least(publications - 1, 6)))
-                order by published_at
-                limit %(batch)s
-                for update skip locked)
-            update jobs_job job set published_at = null from waiting where job.id = waiting.id
-            """,
-            {"after": after_seconds, "batch": batch},
-        )
-        return cursor.rowcount
+    return _change(
+        """
+        with waiting as (
+            select id from jobs_job
+            where state = 'queued' and published_at is not null
+                and published_at < statement_timestamp()
+                    - make_interval(secs => %(after)s * power(2, least(publications - 1, 6)))
+            order by published_at
+            limit %(batch)s
+            for update skip locked)
+        update jobs_job job set published_at = null from waiting where job.id = waiting.id
+        """,
+        {"after": after_seconds, "batch": batch},
+    )
 
 
 def next_due_seconds(queues: Iterable[str], limit: float) -> float:
@@ -255,39 +292,55 @@ def next_due_seconds(queues: Iterable[str], limit: float) -> float:
 
 
 def claim(job_id: str, token: UUID, worker: str, lease_seconds: float) -> Claimed | None:
-    """Take a published job: running, attempt + 1, lease. None where it is not to be had (a second delivery).
+    """Take a published job: running, attempt + 1, lease.
 
+    None where it is not to be had: a second delivery, or another job of its order key is running.
     The commit does not wait for the disk: a claim that a crash of the database forgets is fenced by its random
     token, so its holder can't settle and the job runs again.
     """
-    rows = _fetch(
-        Claimed,
-        """
-        update jobs_job
-        set state = 'running', attempts = attempts + 1, claim_token = %(token)s, worker = %(worker)s,
-            lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = clock_timestamp()
-        from (select set_config('synchronous_commit', 'off', true)) as quick_commit
-        where id = %(id)s and state = 'queued'
-        returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts,
-            claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id
-        """,
-        {"id": job_id, "token": token, "worker": worker, "lease": lease_seconds},
-    )
+    parameters = {"id": job_id, "token": token, "worker": worker, "lease": lease_seconds}
+    try:
+        rows = _fetch(Claimed, _CLAIM, parameters)
+    except IntegrityError:
+        # jobs_job_one_running_per_key: another job of the key was claimed at the same instant.
+        return None
     return rows[0] if rows else None
+
+
+_CLAIM = """
+    update jobs_job job
+    set state = 'running', attempts = attempts + 1, claim_token = %(token)s, worker = %(worker)s,
+        lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = clock_timestamp()
+    from (select set_config('synchronous_commit', 'off', true)) as quick_commit
+    where id = %(id)s and state = 'queued' and (order_key is null or not exists (
+        select 1 from jobs_job other where other.order_key = job.order_key and other.state = 'running'))
+    returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts, attempts_before,
+        claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id
+"""
+
+
+def line_up(job_id: str) -> bool:
+    """Put a job back that could not be claimed because another one of its order key was running."""
+    return _change_one(
+        """
+        update jobs_job set published_at = null, publications = 0
+        where id = %s and state = 'queued' and order_key is not null and published_at is not null
+        """,
+        [job_id],
+    )
 
 
 def postpone(job_id: str, seconds: float) -> None:
     """Make a published job wait, no attempt spent."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            update jobs_job
-            set state = 'scheduled', published_at = null, publications = 0,
-                run_at = clock_timestamp() + make_interval(secs => %(seconds)s)
-            where id = %(id)s and state = 'queued'
-            """,
-            {"id": job_id, "seconds": seconds},
-        )
+    _change(
+        """
+        update jobs_job
+        set state = 'scheduled', published_at = null, publications = 0,
+            run_at = clock_timestamp() + make_interval(secs => %(seconds)s)
+        where id = %(id)s and state = 'queued'
+        """,
+        {"id": job_id, "seconds": seconds},
+    )
 
 
 def renew_lease(job_id: str, token: UUID, lease_seconds: float) -> bool | None:
@@ -342,17 +395,15 @@ def settle_retrying(job_id: str, token: UUID, error: str, delay_seconds: float) 
 
 def hand_back(job_id: str, worker: str) -> bool:
     """Return a running job of `worker` to its queue as if it had not been claimed, no attempt spent."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            update jobs_job
-            set state = 'queued', attempts = attempts - 1, published_at = null, publications = 0,
-                run_at = clock_timestamp(), claim_token = null, lease_until = null
-            where id = %(id)s and state = 'running' and worker = %(worker)s
-            """,
-            {"id": job_id, "worker": worker},
-        )
-        return cursor.rowcount == 1
+    return _change_one(
+        """
+        update jobs_job
+        set state = 'queued', attempts = attempts - 1, published_at = null, publications = 0,
+        run_at = clock_timestamp(), claim_token = null, lease_until = null
+        where id = %(id)s and state = 'running' and worker = %(worker)s
+        """,
+        {"id": job_id, "worker": worker},
+    )
 
 
 def lock_lost(*, batch: int) -> list[Held]:
@@ -382,32 +433,42 @@ def wake_relays() -> None:
 
 
 _HELD = """
-    select id::text as id, name, canvas, attempts, max_attempts, claim_token, root_id::text as root_id,
-        group_id::text as group_id, group_index, worker, order_key,
+    select id::text as id, name, canvas, attempts, max_attempts, attempts_before, claim_token,
+        root_id::text as root_id, group_id::text as group_id, group_index, worker, order_key,
         cancel_requested_at is not null as cancel_requested
     from jobs_job
 """
 
 
-def _settle(changes: str, parameters: dict[str, Any]) -> bool:
+def _settle(changes: str, parameters: Parameters) -> bool:
     # The fence: only who holds the claim may settle. A worker that was frozen and wakes up changes no row.
+    return _change_one(
+        f"update jobs_job set {changes}, claim_token = null, lease_until = null"  # noqa: S608 - constants
+        " where id = %(id)s and claim_token = %(token)s",
+        parameters,
+    )
+
+
+def _change(statement: str, parameters: Parameters) -> int:
+    """Execute a statement and return how many rows it has changed."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"update jobs_job set {changes}, claim_token = null, lease_until = null"  # noqa: S608 - constants
-            " where id = %(id)s and claim_token = %(token)s",
-            parameters,
-        )
-        return cursor.rowcount == 1
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)
 
 
-def _flag(statement: str, parameters: dict[str, Any]) -> bool | None:
+def _change_one(statement: str, parameters: Parameters) -> bool:
+    """Execute a statement that concerns one row and return whether it has changed it."""
+    return _change(statement, parameters) == 1
+
+
+def _flag(statement: str, parameters: Parameters) -> bool | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         row = cursor.fetchone()
     return None if row is None else bool(row[0])
 
 
-def _fetch(kind: Callable[..., Row], statement: str, parameters: dict[str, Any]) -> list[Row]:
+def _fetch(kind: Callable[..., Row], statement: str, parameters: Parameters) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         names = [column.name for column in cursor.description or ()]

@@ -7,6 +7,7 @@ thread of the worker: threads and connections in a parent are hazards to every p
 import time
 from collections.abc import Callable
 
+import psycopg
 import structlog
 from celery import Celery
 from django.conf import settings
@@ -41,7 +42,7 @@ class Relay:
                 self._turn()
             except BrokerAway as away:
                 self._pause("broker", str(away))
-            except Error as error:
+            except (Error, psycopg.Error) as error:  # the wait for commits is psycopg's own
                 connection.close()
                 self._pause("database", str(error))
         self._publisher.close()

@@ -18,7 +18,7 @@ from jobs.judge import Fate
 log = structlog.get_logger(__name__)
 
 
-class JobRequest(Request):  # type: ignore[misc]  # celery-types leaves the class untyped
+class JobRequest(Request):
     """A delivered wake-up in the worker's parent process."""
 
     def on_timeout(self, soft: bool, timeout: float) -> None:

@@ -23,4 +23,6 @@ def purge(batch: int = BATCH) -> int:
     ids = list(Job.objects.filter(old | forgotten).values_list("pk", flat=True)[:batch])
     Job.objects.filter(pk__in=ids).delete()
     Chord.objects.filter(fired_at__lt=Now() - timedelta(days=days)).delete()
+    # A chord with a dead or cancelled part never fires, unless somebody retries that part while it is kept.
+    Chord.objects.filter(fired_at=None, created_at__lt=Now() - timedelta(days=10 * days)).delete()
     return len(ids)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from jobs import chords, continuation, judge, policy, queries
+from jobs import chords, continuation, judge, policy, queries, signatures
 from jobs.errors import LeaseLost
 from jobs.judge import Failure
 from jobs.models import JobError
+from jobs.signatures import Part
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Attempt:
     name: str
     number: int
     max_attempts: int
+    attempts_before: int
     token: UUID
     root_id: str
     canvas: dict[str, Any]
@@ -39,6 +41,7 @@ class Attempt:
             name=row.name,
             number=row.attempts,
             max_attempts=row.max_attempts,
+            attempts_before=row.attempts_before,
             token=row.claim_token,
             root_id=row.root_id,
             canvas=row.canvas,
@@ -48,14 +51,28 @@ class Attempt:
             order_key=row.order_key,
         )
 
+    @property
+    def part(self) -> Part | None:
+        """The place in a chord's header that this job itself fills."""
+        if not self.canvas.get("chord") or self.group_id is None:
+            return None
+        return Part(self.group_id, self.group_index or 0)
+
+    @property
+    def lost_part(self) -> Part | None:
+        """The place in a header that stays empty when this job is dead: its own, or that of its chain's end."""
+        chain = self.canvas.get("chain")
+        # Celery keeps the rest of a chain with the last step first.
+        return signatures.part_of(chain[0]) if chain else self.part
+
 
 @transaction.atomic
 def succeed(attempt: Attempt, result: Any) -> None:
     """Record success and enqueue what follows."""
     _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
     continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
-    if attempt.canvas.get("chord") and attempt.group_id is not None:
-        chords.return_part(attempt.group_id, attempt.group_index or 0, result)
+    if attempt.part is not None:
+        chords.return_part(attempt.part, result)
     _let_the_next_of_its_key_go(attempt)
 
 
@@ -64,8 +81,8 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
     """Record a failed attempt: retrying, or dead with its errbacks enqueued. Returns the verdict."""
     verdict = judge.judge(
         failure,
-        attempt=_attempt_of_this_round(attempt),
-        max_attempts=policy.max_attempts_of(attempt.name),
+        attempt=attempt.number - attempt.attempts_before,
+        max_attempts=attempt.max_attempts - attempt.attempts_before,
         base_seconds=policy.retry_base_seconds_of(attempt.name),
         jitter=policy.some_jitter(),
     )
@@ -89,9 +106,12 @@ def cancel(attempt: Attempt) -> None:
 def _bury(attempt: Attempt, failure: Failure) -> None:
     _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
     errbacks = attempt.canvas.get("errbacks") or []
-    continuation.enqueue_errbacks(errbacks, attempt.id, attempt.number, attempt.root_id)
-    if attempt.canvas.get("chord") and attempt.group_id is not None:
-        chords.fail_part(attempt.group_id, attempt.group_index or 0, attempt.id, attempt.number)
+    continuation.enqueue_errbacks(errbacks, attempt.id, f"errback/{attempt.number}", attempt.root_id)
+    chain = attempt.canvas.get("chain") or []
+    if chain:
+        queries.bury_awaiting(signatures.ids_in(chain), f"job {attempt.id} of its replacement is dead")
+    if attempt.lost_part is not None:
+        chords.fail_part(attempt.lost_part, attempt.id, attempt.number, attempt.root_id)
     _let_the_next_of_its_key_go(attempt)
 
 
@@ -99,12 +119,6 @@ def _let_the_next_of_its_key_go(attempt: Attempt) -> None:
     # Not for every job: a wake-up for each settled one would keep the relays busy with nothing.
     if attempt.order_key is not None:
         queries.wake_relays()
-
-
-def _attempt_of_this_round(attempt: Attempt) -> int:
-    # A job retried by hand gets its attempts anew: they are added to max_attempts, and delays start again at 1.
-    spare = attempt.max_attempts - attempt.number
-    return max(1, policy.max_attempts_of(attempt.name) - spare)
 
 
 def _keep_error(attempt: Attempt, failure: Failure) -> None:

@@ -15,6 +15,8 @@ from django.db import models
 
 
 class JobState(models.TextChoices):
+    """Where a job stands."""
+
     SCHEDULED = "scheduled"
     QUEUED = "queued"
     RUNNING = "running"
@@ -32,13 +34,13 @@ FINISHED = (JobState.SUCCEEDED, JobState.DEAD, JobState.CANCELLED)
 #: from -> {to: who moves it}. A move that is not here is a defect.
 MOVES: dict[JobState, dict[JobState, str]] = {
     JobState.SCHEDULED: {
-        JobState.QUEUED: "relay: run_at was reached",
+        JobState.QUEUED: "relay: run_at was reached; replace: the canvas came to its end",
+        JobState.DEAD: "replace: the canvas failed",
         JobState.CANCELLED: "control.cancel",
     },
     JobState.QUEUED: {
         JobState.RUNNING: "claim: attempt + 1, lease, token",
         JobState.SCHEDULED: "claim: over the rate limit, no attempt spent",
-        JobState.DEAD: "relay: the row can't be published",
         JobState.CANCELLED: "control.cancel",
     },
     JobState.RUNNING: {
@@ -46,13 +48,14 @@ MOVES: dict[JobState, dict[JobState, str]] = {
         JobState.RETRYING: "settle: transient, bug or time limit; rescue: the lease ran out",
         JobState.DEAD: "settle: permanent, or no attempt left",
         JobState.CANCELLED: "settle: cancel was asked for",
-        JobState.QUEUED: "settle: handed back by a worker that stops, or replaced by its own body",
+        JobState.QUEUED: "hand back: its worker stops; replace: by another task",
+        JobState.SCHEDULED: "replace: by the end of a canvas, for which it waits",
     },
     JobState.RETRYING: {
         JobState.QUEUED: "relay: run_at was reached",
         JobState.CANCELLED: "control.cancel",
     },
-    JobState.DEAD: {JobState.QUEUED: "control.retry"},
+    JobState.DEAD: {JobState.QUEUED: "control.retry; replace: the canvas came to its end after all"},
     JobState.CANCELLED: {JobState.QUEUED: "control.retry"},
     JobState.SUCCEEDED: {},
 }

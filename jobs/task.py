@@ -2,10 +2,11 @@
 
 import os
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import structlog
+from celery.canvas import Signature
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore, Retry
 from django.conf import settings
@@ -13,14 +14,14 @@ from django.db import close_old_connections, transaction
 from structlog.contextvars import bound_contextvars
 
 from jobs import heartbeat, limits, queries, settle
-from jobs.current import CurrentJob, running
+from jobs.current import CurrentJob, current_job, running
 from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
 
 log = structlog.get_logger(__name__)
 
 
-class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the class untyped
+class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types alone
     """A task whose runs are jobs of the ledger. Declared by `@job`, never by hand.
 
     The message that brings a worker here is a wake-up with an id: arguments and canvas come from the claim,
@@ -35,29 +36,52 @@ class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the clas
     throws = (Permanent, Cancelled, LeaseLost)
     Request = "jobs.request:JobRequest"
 
+    job_queue: str | None = None
     rate_limit_name: str | None = None
     atomic = False
     job_max_attempts: int | None = None
     job_retry_base_seconds: float | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the job that a message has named; called directly, as tests do, run the body alone."""
         if self.request.called_directly:
             return self.run(*args, **kwargs)
         close_old_connections()
-        job_id = self.request.id
+        job_id = str(self.request.id)
         with bound_contextvars(job_id=job_id, name=self.name):
             self._let_through(job_id)
             claimed = queries.claim(
-                job_id, uuid4(), worker_name(self.request.hostname), settings.JOB_LEASE_SECONDS
+                job_id, uuid4(), worker_name(str(self.request.hostname)), settings.JOB_LEASE_SECONDS
             )
             if claimed is None:
-                # A second delivery, or a job cancelled meanwhile.
-                log.info("delivery_dropped")
-                raise Ignore
+                self._drop(job_id)
             with bound_contextvars(
                 attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id
             ):
                 return self._attempt(claimed)
+
+    def replace(self, sig: Signature) -> NoReturn:
+        """Make this job another one, under its own id: the last of a canvas, for which it waits if that is not at once.
+
+        All that the canvas asks for is written, or nothing.
+        """
+        job = current_job()
+        with transaction.atomic():
+            super().replace(sig)
+            if job is not None and not job.replaced:
+                job.replaced = queries.await_replacement(job.id, job.token)
+        raise Ignore("replaced")
+
+    def on_replace(self, sig: Signature) -> None:
+        """Ask for the replacement. Celery's own would raise Ignore here, and so roll it back."""
+        sig.apply_async()
+
+    def _drop(self, job_id: str) -> NoReturn:
+        """End a delivery that brings no job: a second one, a cancelled job's, or one whose key is taken."""
+        if queries.line_up(job_id):
+            queries.wake_relays()
+        log.info("delivery_dropped")
+        raise Ignore
 
     def _let_through(self, job_id: str) -> None:
         """Put the job back, no attempt spent, where its provider's rate is used up."""
@@ -66,7 +90,7 @@ class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the clas
             queries.postpone(job_id, wait_seconds)
             queries.wake_relays()
             log.info("job_postponed", limit=self.rate_limit_name, seconds=round(wait_seconds, 3))
-            raise Retry("over the rate limit", when=wait_seconds)
+            raise Retry("over the rate limit", when=wait_seconds)  # type: ignore[arg-type]  # numbers.Real has no types
 
     def _attempt(self, claimed: queries.Claimed) -> Any:
         """Run a claimed job to its end."""
@@ -85,25 +109,38 @@ class JobTask(DjangoTask):  # type: ignore[misc]  # celery-types leaves the clas
         keeper.watch(job)
         try:
             with running(job):
-                result = self._run_and_settle(claimed)
+                result = self._run_and_settle(claimed, job)
         except Exception as error:
-            raise _outcome_of(error, claimed, job) from error
+            raise _outcome_of(error, claimed) from error
         finally:
             keeper.forget()
+        if job.replaced:
+            log.info("job_replaced")
+            raise Ignore("replaced")
         log.info("job_succeeded")
         return result
 
-    def _run_and_settle(self, claimed: queries.Claimed) -> Any:
+    def _run_and_settle(self, claimed: queries.Claimed, job: CurrentJob) -> Any:
         # Task.replace hands these on to its successor; they are taken back before Celery's tracer looks.
         lent = {word: claimed.canvas.get(word) for word in ("callbacks", "errbacks", "chain", "chord")}
         self.request.update(lent)
         try:
             with transaction.atomic() if self.atomic else nullcontext():
-                result = self.run(*claimed.args, **claimed.kwargs)
-                settle.succeed(settle.Attempt.of(claimed), result)
+                result = self._result_of_body(claimed, job)
+                if not job.replaced:
+                    settle.succeed(settle.Attempt.of(claimed), result)
         finally:
             self.request.update(dict.fromkeys(lent))
         return result
+
+    def _result_of_body(self, claimed: queries.Claimed, job: CurrentJob) -> Any:
+        try:
+            return self.run(*claimed.args, **claimed.kwargs)
+        except Ignore:
+            # Let out of the transaction, it would roll the replacement back.
+            if not job.replaced:
+                raise
+        return None
 
 
 def worker_name(node: str, pid: int | None = None) -> str:
@@ -111,10 +148,8 @@ def worker_name(node: str, pid: int | None = None) -> str:
     return f"{node}/{pid or os.getpid()}"
 
 
-def _outcome_of(error: Exception, claimed: queries.Claimed, job: CurrentJob) -> Exception:
+def _outcome_of(error: Exception, claimed: queries.Claimed) -> Exception:
     """Settle a failed attempt and return what Celery is to see of it."""
-    if job.replaced and isinstance(error, Ignore):
-        return error
     failure = describe(error)
     try:
         return _settle_failure(failure, settle.Attempt.of(claimed), error)
@@ -147,4 +182,4 @@ def _settle_failure(failure: Failure, attempt: settle.Attempt, error: Exception)
         exc_info=unexpected and error,
     )
     # Shows as RETRY in Flower and in Celery's metrics; publishes nothing, run_at does that.
-    return Retry(failure.message, exc=error, when=verdict.retry_in_seconds)
+    return Retry(failure.message, exc=error, when=verdict.retry_in_seconds)  # type: ignore[arg-type]  # as above
