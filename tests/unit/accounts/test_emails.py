@@ -124,7 +124,7 @@ def test_a_mail_taken_without_a_reply_is_sent_again_under_the_same_message_id(ma
     assert len(server.messages) == 2
 
 
-@pytest.mark.parametrize("fault", [Fault.DROP, Fault.HANG, "421 4.3.2 too late"])
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.HANG, "421 4.3.2 too late", "221 " + "blah " * 3000])
 def test_a_server_that_stumbles_after_accepting_the_mail_makes_no_second_one(mail_server, fault):
     server = mail_server(quits=fault)
 
