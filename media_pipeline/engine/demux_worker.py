@@ -369,6 +369,11 @@ def copy(container: Any, stream: Any, rows: list[Row], wanted: list[Wanted]) -> 
         piece.close()
 
 
+def strictly_rising(instants: list[int]) -> list[int]:
+    """Return `instants` with equal ones moved on by a tick: badly joined films show two pictures at one time."""
+    return list(accumulate(instants, lambda before, instant: max(before + 1, instant)))
+
+
 def sized(packets: Iterator[Any]) -> Iterator[Any]:
     """Leave out what the scan left out, so that both count alike."""
     return (packet for packet in packets if packet.pts is not None and packet.size)
@@ -384,7 +389,7 @@ class Piece:
         self._stream = self._container.add_stream_from_template(stream)
         self._stream.time_base = self._base
         self._shift = round(wanted.shift_seconds / self._base)
-        ordered = sorted(shown_at)
+        ordered = strictly_rising(sorted(shown_at))
         reorder = max(planned - pts for planned, pts in zip(ordered, shown_at, strict=True))
         self._decoded_at = iter([instant - reorder for instant in ordered])
 
@@ -411,6 +416,8 @@ def main(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return probe(**arguments) if command == "probe" else cut(**arguments)
     except Refused as refusal:
         return {"refused": str(refusal)}
+    except av.FFmpegError:
+        return {"refused": "broken"}
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def rung_name(rung: Rung) -> str:
 
 def _input(piece: Path, plan: Plan) -> list[str]:
     # One thread: workers run side by side, and default threads on each were measured to cost 8 to 40 %.
-    reading = ("-threads", "1", "-noautorotate")
+    # Where the picture's size changes in mid-film, a new graph would begin counting afresh; `scale` adapts by itself.
+    reading = ("-threads", "1", "-noautorotate", "-reinit_filter", "0")
     if plan.whole_stream is not None:
         return ["-copyts", *read_from(piece, *reading, formats=FORMATS)]
     return [

@@ -17,7 +17,7 @@ PIECE_FORMATS = "nut"
 OWN_FORMATS = "mov,mp4"
 FULL_HD_PIXELS = 1920 * 1080
 
-DISK_FULL, IO_ERROR, NO_MEMORY, TRY_AGAIN = (256 - errno for errno in (28, 5, 12, 11))
+DISK_FULL, IO_ERROR, NO_MEMORY, TRY_AGAIN, TOO_LARGE = (256 - errno for errno in (28, 5, 12, 11, 27))
 ERRORS_IN_MOST = 69
 KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24
 
@@ -113,6 +113,7 @@ def _fate_of(ended: Ended) -> Exception:
         IO_ERROR: Transient("the disk failed while encoding"),
         NO_MEMORY: Permanent("the film needs more memory than a job may use"),
         TRY_AGAIN: Permanent("the film needs more memory than a job may use"),
+        TOO_LARGE: Permanent("the encoded film is larger than a job may write"),
         FILE_TOO_LARGE: Permanent("the encoded film is larger than a job may write"),
         CPU_TIME: Permanent("the film takes more processor time than a job may use"),
         KILLED: Transient("the encoder was killed"),

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Literal, Self
 
+# Sound and picture that begin or end no further apart than this are meant to do so together.
+APART_SECONDS = Fraction(1, 10)
 Transfer = Literal["sdr", "pq", "hlg"]
 
 
@@ -70,8 +72,10 @@ class Film:
 
     @property
     def end_seconds(self) -> Fraction:
-        """Where the last picture or sound ends."""
-        return max(self.video_end_seconds, self.sound.end_seconds) if self.sound else self.video_end_seconds
+        """Where the last picture ends, or the sound where it goes on for longer than a codec's padding."""
+        if self.sound and self.sound.end_seconds - self.video_end_seconds > APART_SECONDS:
+            return self.sound.end_seconds
+        return self.video_end_seconds
 
     @property
     def duration_seconds(self) -> float:

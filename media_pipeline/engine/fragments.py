@@ -1,5 +1,6 @@
 """Read and join fragmented MP4 files by their boxes (ISO/IEC 14496-12), without a demuxer."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import IO
 HEADERS = (b"ftyp", b"moov")
 PAYLOAD = (b"moof", b"mdat")
 BOX_HEADER_BYTES = 8
+VERSION_AND_FLAGS_BYTES = 4
 
 
 class NotContinuous(Exception):
@@ -55,6 +57,17 @@ def join(files: Sequence[Path], into: Path) -> None:
                 for name, length in _boxes(file):
                     if name in PAYLOAD:
                         _copy(file, target, length)
+
+
+def clear_times(path: Path) -> None:
+    """Set the times of creation in a header file to 0, so that the same film is the same bytes whenever it is made."""
+    content = bytearray(path.read_bytes())
+    for name in (b"mvhd", b"tkhd", b"mdhd"):
+        for found in re.finditer(name, content):
+            width = 16 if content[found.end()] == 1 else 8
+            start = found.end() + VERSION_AND_FLAGS_BYTES
+            content[start : start + width] = bytes(width)
+    path.write_bytes(content)
 
 
 def _boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -22,6 +22,9 @@ def main(limits: dict[str, int], program: list[str]) -> None:
     # The starter may have died before the line above; then nobody would end the program.
     if os.getppid() != limits.pop("parent"):
         sys.exit(1)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        # Python ignores both, and what is ignored stays so in the program: it would not die of its limit.
+        signal.signal(ignored, signal.SIG_DFL)
     os.nice(limits.pop("nice"))
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}")

