@@ -25,6 +25,10 @@ class _ReadOnly:
         """Never; retention deletes."""
         return False
 
+    def has_view_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Every member of staff, as in the API."""
+        return bool(request.user.is_active and request.user.is_staff)
+
 
 class Errors(_ReadOnly, admin.StackedInline[JobError, Job]):
     """Each failed attempt, with its traceback."""
@@ -67,10 +71,6 @@ class JobAdmin(_ReadOnly, admin.ModelAdmin[Job]):
     def _tell(self, request: HttpRequest, count: int, done: str, otherwise: str) -> None:
         text, level = (f"{count} {done}.", messages.SUCCESS) if count else (otherwise, messages.WARNING)
         self.message_user(request, text, level)
-
-    def has_view_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
-        """Every member of staff, as in the API."""
-        return bool(request.user.is_active and request.user.is_staff)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """As for one job."""

@@ -45,6 +45,16 @@ def matching(wanted: Wanted) -> QuerySet[Job]:
     return jobs
 
 
+def in_states(jobs: QuerySet[Job], states: Iterable[str]) -> QuerySet[Job]:
+    """Return those of the jobs that stand in one of the states."""
+    return jobs.filter(state__in=list(states))
+
+
+def named(job_ids: Iterable[UUID]) -> QuerySet[Job]:
+    """Return the jobs with these ids."""
+    return Job.objects.filter(pk__in=list(job_ids))
+
+
 def without_tracebacks(jobs: QuerySet[Job]) -> QuerySet[Job]:
     """Return the jobs with their errors at hand, for a list: a page of tracebacks would be megabytes."""
     return jobs.prefetch_related(Prefetch("failures", JobError.objects.defer("traceback")))

@@ -169,9 +169,7 @@ def _chosen(states: Sequence[str], *, ids: list[UUID], **options: Any) -> QueryS
     wanted = _wanted(**options)
     if bool(ids) == (not wanted.is_everything):
         raise CommandError("name jobs by id, or choose them by --state, --name or --queue", returncode=2)
-    if ids:
-        return Job.objects.filter(pk__in=ids, state__in=states)
-    return listing.matching(wanted).filter(state__in=states)
+    return listing.in_states(listing.named(ids) if ids else listing.matching(wanted), states)
 
 
 def _one_line(value: Any) -> str:

@@ -1,0 +1,66 @@
+"""The ledger in the admin."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from jobs.models import Job
+from jobs.states import JobState
+from tests.rows import a_job, an_error
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff():
+    client = Client()
+    user = get_user_model().objects.create_user("staff@example.org", is_staff=True)
+    client.force_login(user)
+    return client
+
+
+def act(client, action, *jobs):
+    chosen = {"action": action, "_selected_action": [str(job.pk) for job in jobs]}
+    return client.post("/admin/jobs/job/", chosen, follow=True)
+
+
+def test_a_job_is_shown_with_its_tracebacks_and_nothing_can_be_changed(staff):
+    job = a_job(JobState.DEAD)
+    an_error(job, traceback="Traceback: in the third line")
+
+    page = staff.get(f"/admin/jobs/job/{job.pk}/change/").content.decode()
+
+    assert "Traceback: in the third line" in page
+    assert 'name="_save"' not in page
+    assert staff.post(f"/admin/jobs/job/{job.pk}/change/", {"state": "queued"}).status_code == 403
+    assert staff.get("/admin/jobs/job/add/").status_code == 403
+    assert staff.get(f"/admin/jobs/job/{job.pk}/delete/").status_code == 403
+
+
+def test_the_list_is_filtered_by_state(staff):
+    dead, queued = a_job(JobState.DEAD), a_job(JobState.QUEUED)
+
+    page = staff.get("/admin/jobs/job/?state__exact=dead").content.decode()
+
+    assert str(dead.pk) in page
+    assert str(queued.pk) not in page
+
+
+def test_selected_jobs_are_retried_and_those_that_cannot_be_are_passed_over(staff):
+    dead, running = a_job(JobState.DEAD), a_job(JobState.RUNNING)
+
+    page = act(staff, "retry", dead, running).content.decode()
+
+    assert "1 queued again." in page
+    assert Job.objects.get(pk=dead.pk).state == JobState.QUEUED
+    assert Job.objects.get(pk=running.pk).state == JobState.RUNNING
+
+
+def test_selected_jobs_are_cancelled(staff):
+    queued = a_job(JobState.QUEUED)
+
+    act(staff, "cancel", queued)
+    again = act(staff, "cancel", queued).content.decode()
+
+    assert Job.objects.get().state == JobState.CANCELLED
+    assert "All of them are finished." in again
