@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from config import queues as queue_names
 from config.exporter import broker, events, ledger, queues, workers
+from config.exporter.counters import TaskMetrics
 from config.exporter.sources import Sources
-from config.exporter.tasks import TaskMetrics
 
 
 @dataclass(frozen=True)
