@@ -12,6 +12,7 @@ from config.services.places import Places
 
 
 def main() -> int:
+    """Do what the command line says; `status` tells by its exit status whether all are up."""
     parser = argparse.ArgumentParser(
         prog="python -m config.services", description="The embedded services by hand."
     )

@@ -37,6 +37,7 @@ LOG_BYTES = 10 * 1024 * 1024
 
 
 def main() -> None:
+    """Keep the service that the command line names, where no other keeper does."""
     parser = argparse.ArgumentParser(description="Keeps one embedded service of a data folder.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--mail-port", type=int, default=0)
@@ -67,7 +68,7 @@ def main() -> None:
 
 
 def _leave_the_starter() -> None:
-    """Go on as a child of init with the claim still held; the starter sees its child end and has nothing to wait for."""
+    """Go on as a child of init, the claim still held; the starter sees its child end and has nobody to wait for."""
     if os.fork():
         os._exit(0)
 

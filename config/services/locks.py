@@ -38,7 +38,7 @@ def alone(path: Path) -> Iterator[bool]:
 
 
 def is_unused(path: Path) -> bool:
-    """Return whether nobody holds `path`. Asks again for a moment: keepers ask too, and look like users while they do."""
+    """Return whether nobody holds `path`. Asks for a moment: keepers ask too, and look like users then."""
     for _ in range(5):
         with alone(path) as unused:
             if unused:

@@ -21,6 +21,7 @@ class Mailbox:
         self.address = places.address(self.name, port)
 
     def prepare(self) -> None:
+        """See that the port is free. Raises ServiceFailed, naming MAIL_PORT."""
         self.places.mailbox.mkdir(exist_ok=True)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             # As the server itself does: connections of a former one that still linger are no hindrance.
@@ -34,6 +35,7 @@ class Mailbox:
                 ) from error
 
     def command(self) -> list[str]:
+        """Return the command line of the server."""
         place = [
             "--folder",
             str(self.places.mailbox),
@@ -45,6 +47,7 @@ class Mailbox:
         return [sys.executable, "-m", "config.services.mailbox_server", *place]
 
     def answers(self, pid: int) -> bool:
+        """Return whether the port greets."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
             client.settimeout(1)
             try:

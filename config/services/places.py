@@ -22,11 +22,12 @@ class Places:
 
     @property
     def run(self) -> Path:
+        """Locks, and what the keepers tell; sockets too where the path is short enough."""
         return self.data / "run"
 
     @property
     def sockets(self) -> Path:
-        """The folder of the sockets: `run`, or a short one in the temp folder where that path is too long for a socket."""
+        """The folder of the sockets: `run`, or a short one in the temp folder where that path is too long."""
         if _fits(self.run):
             return self.run
         mark = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
@@ -35,22 +36,27 @@ class Places:
 
     @property
     def postgres(self) -> Path:
+        """PostgreSQL's cluster."""
         return self.data / "postgres"
 
     @property
     def postgres_socket_folder(self) -> Path:
+        """PostgreSQL's socket is in here, and whoever may open it may connect."""
         return self.sockets / "postgres"
 
     @property
     def valkey(self) -> Path:
+        """Valkey's data."""
         return self.data / "valkey"
 
     @property
     def valkey_socket(self) -> Path:
+        """Valkey listens here and nowhere else."""
         return self.sockets / "valkey.sock"
 
     @property
     def mailbox(self) -> Path:
+        """One file for each mail."""
         return self.data / "mailbox"
 
     def address(self, name: str, mail_port: int) -> str:
@@ -60,18 +66,22 @@ class Places:
 
     @property
     def database_url(self) -> str:
+        """The embedded database."""
         return f"postgresql://{DATABASE}@/{DATABASE}?host={quote(str(self.postgres_socket_folder), safe='')}"
 
     @property
     def broker_url(self) -> str:
+        """The embedded Valkey as a broker."""
         return f"redis+socket://{quote(str(self.valkey_socket))}?virtual_host=0"
 
     @property
     def cache_url(self) -> str:
+        """The embedded Valkey as a cache."""
         return f"unix://{quote(str(self.valkey_socket))}?db=1"
 
     @property
     def users_lock(self) -> Path:
+        """Every process that uses the services holds this, with the others, for its life."""
         return self.run / "users.lock"
 
     @property
@@ -80,10 +90,11 @@ class Places:
         return self.run / "pinned"
 
     def log(self, name: str) -> Path:
+        """Return the log file of the service `name`."""
         return self.data / "log" / f"{name}.log"
 
     def make(self) -> None:
-        """Make the folders that every service needs. Raises PermissionError where another user's folder is in the way."""
+        """Make the folders that every service needs. Raises PermissionError where another user made one."""
         self.data.mkdir(parents=True, exist_ok=True)
         self.log("").parent.mkdir(exist_ok=True)
         for folder in (self.run, self.sockets):

@@ -44,15 +44,18 @@ class Postgres:
 
     @property
     def identity(self) -> Identity | None:
+        """Whom it runs as: not root."""
         return identity_for(self.binaries / "postgres", self.places.postgres / "PG_VERSION")
 
     def prepare(self) -> None:
+        """Make the cluster where there is none, and the folder of the socket."""
         self._clear_leftovers()
         if not (self.places.postgres / "PG_VERSION").exists():
             self._create_cluster()
         hand_over(self.places.postgres_socket_folder, self.identity)
 
     def command(self) -> list[str]:
+        """Return the command line of the server with all its settings."""
         settings = {
             **SETTINGS,
             "unix_socket_directories": str(self.places.postgres_socket_folder),
@@ -66,12 +69,13 @@ class Postgres:
         ]
 
     def answers(self, pid: int) -> bool:
+        """Return whether the server `pid` takes connections."""
         lines = self._pid_file_lines()
-        # The last line is the state that pg_ctl waits for too (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
-        return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        # The eighth line is the state that pg_ctl waits for too (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
+        return lines[:1] == [str(pid)] and [line.strip() for line in lines[7:8]] == ["ready"]
 
     def _create_cluster(self) -> None:
-        """Make the cluster with its database under another name, then rename: an interrupted start leaves no half of one."""
+        """Make the cluster under another name, then rename it: an interrupted start leaves no half of one."""
         new = self.places.postgres.with_name("postgres.new")
         shutil.rmtree(new, ignore_errors=True)
         hand_over(new, self.identity)
@@ -116,7 +120,7 @@ class Postgres:
     def _clear_leftovers(self) -> None:
         """End a server that outlived its keeper, and drop a pid file that names no server of this cluster.
 
-        PostgreSQL clears a stale file itself, but not where its number belongs to another process of the same user by now.
+        PostgreSQL clears a stale file itself, but not where another process of its user has that number by now.
         """
         lines = self._pid_file_lines()
         if not lines or not lines[0].isdigit():

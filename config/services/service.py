@@ -15,7 +15,9 @@ class Service(Protocol):
     """One embedded program."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called, in files and lines."""
+        ...
 
     @property
     def address(self) -> str:
@@ -36,7 +38,9 @@ class Service(Protocol):
         """Make all that must be there before it starts. Raises ServiceFailed where it never will start."""
         ...
 
-    def command(self) -> list[str]: ...
+    def command(self) -> list[str]:
+        """Return its command line."""
+        ...
 
     def answers(self, pid: int) -> bool:
         """Return whether the process `pid` takes requests by now."""

@@ -45,18 +45,23 @@ class Board:
         return self.places.run / f"{self.name}.failed"
 
     def announce(self, state: State) -> None:
+        """Tell that the service can be used."""
         _write(self._state, json.dumps(asdict(state)))
 
     def withdraw(self) -> None:
+        """Tell that the service cannot be used. Twice: nothing more happens."""
         self._state.unlink(missing_ok=True)
 
     def give_up(self, reason: str) -> None:
+        """Leave the reason for those who wait for the service."""
         _write(self._failure, reason)
 
     def forget_failure(self) -> None:
+        """Take back the reason of an earlier failure."""
         self._failure.unlink(missing_ok=True)
 
     def failure(self) -> str:
+        """Return why the last keeper gave up."""
         return (
             self._failure.read_text()
             if self._failure.exists()
@@ -64,6 +69,7 @@ class Board:
         )
 
     def is_kept(self) -> bool:
+        """Return whether a living keeper has the service."""
         return locks.is_claimed(self.claim)
 
     def tell_to_stop(self) -> None:

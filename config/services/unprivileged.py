@@ -43,7 +43,7 @@ def identity_for(*needed: Path) -> Identity | None:
 
 
 def before_exec(identity: Identity | None, dies_with_parent_by: int | None) -> Callable[[], None]:
-    """Return what a forked child does before it becomes the program: change its user, and die with its parent (Linux)."""
+    """Return what a forked child does before it becomes the program: change user, and die with its parent (Linux)."""
 
     def prepare() -> None:
         if identity is not None:

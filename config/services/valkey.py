@@ -21,9 +21,11 @@ class Valkey:
         self.address = str(places.valkey_socket)
 
     def prepare(self) -> None:
+        """Make the data folder."""
         self.places.valkey.mkdir(mode=0o700, exist_ok=True)
 
     def command(self) -> list[str]:
+        """Return the command line of the server with all its settings."""
         options = {
             "port": "0",
             "unixsocket": self.address,
@@ -44,6 +46,7 @@ class Valkey:
         ]
 
     def answers(self, pid: int) -> bool:
+        """Return whether the socket answers, all data loaded."""
         # Not the process of this number but the socket answers; a stale socket refuses.
         return _ping(self.places.valkey_socket)
 

@@ -44,6 +44,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
+        """Whether its process has not ended yet."""
         return self.process.returncode is None
 
     async def wait(self) -> str:

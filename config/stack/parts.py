@@ -49,7 +49,7 @@ def _web(env: Env, shared: Mapping[str, str]) -> Part:
     connections = env.services.database_pool_size or WEB_CONNECTIONS
     listen = ("--host", env.bind_address, "--port", str(env.ports.web))
     # Three seconds for open requests: a player's or an event stream's connection would hold the stop up for ever.
-    options = ("--timeout-graceful-shutdown", "3", "--lifespan", "off")
+    options = ("--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log")
     return Part(
         "web",
         (sys.executable, "-m", "uvicorn", "config.asgi:application", *listen, *options),
@@ -64,7 +64,7 @@ def _worker(env: Env, shared: Mapping[str, str]) -> Part:
     return Part(
         "worker",
         _celery("worker", "--hostname", node, "--concurrency", str(env.jobs.concurrency)),
-        # SIGTERM as a cold stop: finish within worker_soft_shutdown_timeout, hand the rest back (celery/apps/worker.py).
+        # SIGTERM as a cold stop: finish within worker_soft_shutdown_timeout, hand the rest back.
         {**shared, "REMAP_SIGTERM": "SIGQUIT"},
         ready_line=_said_at_info(env, r"@\S+ ready\b"),
     )
@@ -87,7 +87,8 @@ def _flower(env: Env, shared: Mapping[str, str]) -> Part:
 
 
 def _celery(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "-A", "config", *arguments)
+    # Quiet: no banner between the log lines.
+    return (sys.executable, "-m", "celery", "-A", "config", "--quiet", *arguments)
 
 
 def _said_at_info(env: Env, line: str) -> re.Pattern[str] | None:

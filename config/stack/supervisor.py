@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections import deque
+from typing import Any
 
 from config import services
 from config.env import Env
@@ -157,13 +158,18 @@ class Supervisor:
             self.console.say("offstage: stopping; once more Ctrl-C kills")
         for child in running:
             child.ask_to_end()
-        ends = asyncio.gather(*(child.wait() for child in running))
-        hurry = asyncio.create_task(self._hurry.wait())
-        await asyncio.wait({ends, hurry}, timeout=END_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
+        ends = asyncio.ensure_future(asyncio.gather(*(child.wait() for child in running)))
+        await self._wait_for(ends)
         for child in children:
             child.kill()
         await ends
         if self._services_start is not None:
             await asyncio.wait({self._services_start})
         await asyncio.to_thread(services.leave, self.env)
+
+    async def _wait_for(self, ends: "asyncio.Future[list[str]]") -> None:
+        """Return when all parts have ended, or time is up, or somebody is in a hurry."""
+        hurry = asyncio.create_task(self._hurry.wait())
+        waited: list[asyncio.Future[Any]] = [ends, hurry]
+        await asyncio.wait(waited, timeout=END_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()

@@ -1,5 +1,6 @@
 """A data folder of a test's own, with the environment that belongs to it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import psutil
 from config import env as environment
 from config import services
 from config.env import ROOT, Env
+from tests.eventually import eventually
 from tests.harness.ports import free_ports
 
 
@@ -69,6 +71,9 @@ class House:
                 process.kill()
         services.leave(self.env)
         services.stop(self.env)
+        # What dies with its parent needs a moment.
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: not self.processes(), 3)
         left = self.processes()
         names = [_describe(process) for process in left]
         for process in left:

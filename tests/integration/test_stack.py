@@ -217,7 +217,7 @@ def test_a_taken_port_is_named_before_anything_runs(house, variable):
 
 def test_interrupted_while_the_services_start_it_ends_clean(house):
     stack = RunningStack(house, [waiting()])
-    eventually(lambda: (house.data / "run" / "postgres.keeper").exists())
+    eventually((house.data / "run" / "postgres.keeper").exists)
 
     status, took = stack.end()
 
