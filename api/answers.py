@@ -129,7 +129,7 @@ def answer(request: HttpRequest, status: int) -> HttpResponseBase:
         return JsonResponse({"detail": REASONS[status]}, status=status, headers=headers)
     context = {"title": TITLES[status], "reason": REASONS[status], "status": status}
     # Without the request: context processors would ask for session and user, and so for the database that is gone.
-    page: HttpResponse = render(None, "error.html", context, status=status)  # type: ignore[arg-type]  # render allows None
+    page: HttpResponse = render(None, "error.html", context, status=status)
     for name, value in headers.items():
         page.headers[name] = value
     return page

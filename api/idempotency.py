@@ -137,7 +137,7 @@ def _canonical(request: Request) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
-def _file_facts(file: UploadedFile) -> list[Any]:
+def _file_facts(file: UploadedFile[Any]) -> list[Any]:
     size = file.size or 0
     digest = hashlib.sha256()
     file.seek(0)

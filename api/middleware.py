@@ -32,12 +32,13 @@ class RequestContext:
 
     def __init__(self, get_response: Callable[[HttpRequest], type_of_answer]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> type_of_answer:
         """Answer the request, synchronously or not as the server is."""
-        if iscoroutinefunction(self):
+        if self.is_async:
             return self._answer_async(request)
         started = self._begin(request)
         return self._finish(request, self.get_response(request), started)  # type: ignore[arg-type]  # sync here

@@ -1,13 +1,16 @@
 """What the OpenAPI document says about what every endpoint shares."""
 
+from typing import Any
+
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import Serializer
 
 
-class OffstageSchema(AutoSchema):  # type: ignore[no-untyped-call]  # the library is untyped
+class OffstageSchema(AutoSchema):
     """Documents the Idempotency-Key where `api.idempotency.idempotent` reads it."""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
         """Return the header parameter of an idempotent operation."""
         if not self._is_idempotent():
             return []

@@ -1,5 +1,7 @@
 """Pages for signing up, logging in, and one's own account: the same workflows as behind /api."""
 
+from typing import cast
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login as start_session
@@ -13,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import login, passwords, profile, queries, signup
+from accounts.models import User
 from api.throttle import guard
 from web.forms import AccessibleForm, AddressForm, LoginForm, NameForm, NewPasswordForm, SignupForm, TokenForm
 
@@ -114,10 +117,10 @@ def reset_password(request: HttpRequest) -> HttpResponse:
 @read_or_send
 def account(request: HttpRequest) -> HttpResponse:
     """Show and change what is one's own."""
-    user = request.user
-    form = NameForm(request.POST or None, initial={"name": user.name})  # type: ignore[union-attr]  # logged in
+    user = cast(User, request.user)  # logged in
+    form = NameForm(request.POST or None, initial={"name": user.name})
     if form.is_valid():
-        profile.rename(user, form.cleaned_data["name"])  # type: ignore[arg-type]  # logged in
+        profile.rename(user, form.cleaned_data["name"])
         messages.success(request, "Saved.")
         return redirect("account")
     exports = queries.exports_of(user.pk).order_by("-created_at")[:SHOWN_EXPORTS]

@@ -1,5 +1,7 @@
 """Pages for taking one's data along, and for leaving."""
 
+from typing import cast
+
 from django.contrib import messages
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.decorators import login_required
@@ -9,6 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import deletion, export, queries
+from accounts.models import User
 from web.forms import DeletionForm
 
 
@@ -16,7 +19,7 @@ from web.forms import DeletionForm
 @require_POST
 def ask_export(request: HttpRequest) -> HttpResponse:
     """Have everything stored about the user written into a ZIP."""
-    export.request_export(request.user)  # type: ignore[arg-type]  # logged in
+    export.request_export(cast(User, request.user))
     messages.success(request, "Your archive is being written. This page shows it when it is ready.")
     return redirect("account")
 
@@ -30,7 +33,7 @@ def leave(request: HttpRequest) -> HttpResponse:
     started = None
     if form.is_valid():
         with form.refusals():
-            started = deletion.request_deletion(request.user, form.cleaned_data["password"])  # type: ignore[arg-type]  # logged in
+            started = deletion.request_deletion(cast(User, request.user), form.cleaned_data["password"])
     if started is None:
         return render(request, "web/leave.html", {"form": form}, status=form.status if form.is_bound else 200)
     end_session(request)

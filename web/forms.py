@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -14,8 +15,8 @@ class AccessibleForm(forms.Form):
 
     status = 400
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)  # type: ignore[arg-type]  # passed on as they came
+    def __init__(self, data: Any = None, files: Any = None, initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, files, initial=initial, label_suffix="")
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
@@ -56,10 +57,9 @@ class SignupForm(AccessibleForm):
     """Becoming a user."""
 
     name = forms.CharField(
-        label="Name",
+        label="Name (optional)",
         max_length=150,
         required=False,
-        help_text="If you like.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     email = _email()
@@ -109,6 +109,6 @@ class UploadForm(AccessibleForm):
     """A new video."""
 
     title = forms.CharField(
-        label="Title", max_length=200, required=False, help_text="The file's name, if left empty."
+        label="Title (optional)", max_length=200, required=False, help_text="The file's name, if left empty."
     )
     file = forms.FileField(label="Video file", widget=forms.ClearableFileInput(attrs={"accept": "video/*"}))

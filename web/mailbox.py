@@ -11,7 +11,6 @@ from email.policy import default as default_policy
 from email.utils import getaddresses
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 
@@ -68,7 +67,7 @@ def message(name: str) -> Message | None:
     summary = _summary(settings.MAILBOX_FOLDER, name) if content is not None else None
     if content is None or summary is None:
         return None
-    parsed = cast(EmailMessage, message_from_bytes(content, policy=default_policy))
+    parsed = message_from_bytes(content, policy=default_policy)
     headers = [(key, str(value)) for key, value in parsed.items()]
     return Message(summary, _part(parsed, "plain"), _part(parsed, "html"), headers)
 
@@ -102,7 +101,7 @@ def _newest_first() -> Iterator[str]:
 def _summary(folder: Path, name: str) -> Summary | None:
     try:
         with _path(folder, name).open("rb") as file:
-            headers = cast(EmailMessage, BytesHeaderParser(policy=default_policy).parse(file))
+            headers = BytesHeaderParser(policy=default_policy).parse(file)
     except FileNotFoundError:
         return None
     recipients = [str(value) for key in ("X-Envelope-To", "To", "Cc") for value in headers.get_all(key, [])]

@@ -118,7 +118,9 @@ def _shown(request: HttpRequest, owned: Video) -> dict[str, Any]:
 
 def _first_rendition(request: HttpRequest, shown: dict[str, Any]) -> dict[str, Any] | None:
     """Return the MP4 to play: the height asked for, else the best one up to 720 lines."""
-    renditions = sorted(shown["outputs"]["mp4"], key=lambda each: each["height"]) if shown["outputs"] else []
+    renditions: list[dict[str, Any]] = (
+        sorted(shown["outputs"]["mp4"], key=lambda each: each["height"]) if shown["outputs"] else []
+    )
     if not renditions:
         return None
     asked = request.GET.get("height", "")

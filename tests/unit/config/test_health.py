@@ -3,6 +3,7 @@ import socket
 import time
 
 import pytest
+from celery import current_app
 from django.db import connection
 from django.test import AsyncClient, Client
 
@@ -23,6 +24,18 @@ def hanging():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         yield listener
+
+
+@pytest.fixture
+def broker_at():
+    """Send what this process publishes to another broker, for as long as the test lasts."""
+    before = current_app.conf.broker_write_url
+
+    def change(url: str) -> None:
+        current_app.conf.broker_write_url = url
+
+    yield change
+    current_app.conf.broker_write_url = before
 
 
 def by_smtp(settings, port: int) -> None:
@@ -64,6 +77,20 @@ async def test_one_that_is_down_makes_503_and_is_named(settings):
         "mail": "ConnectionRefusedError",
         "storage": "ok",
     }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("url", [NOBODY_HOME, "amqp://guest:s3cret@127.0.0.1:1//"])
+async def test_a_broker_that_is_down_is_named_at_once_and_holds_no_thread(broker_at, url):
+    broker_at(url)
+    began = time.monotonic()
+
+    answer = await AsyncClient().get("/readyz?only=broker")
+
+    assert answer.status_code == 503
+    assert "s3cret" not in answer.text
+    assert answer.json()["broker"] in {"OperationalError", "ConnectionRefusedError", "ConnectionError"}
+    assert time.monotonic() - began < health.LIMIT_SECONDS
 
 
 @pytest.mark.anyio
