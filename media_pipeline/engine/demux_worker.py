@@ -187,7 +187,12 @@ def timing(rows: list[Row], video: Any) -> dict[str, Any]:
         stated_seconds if 0 < stated_seconds <= max(10 * gap, 1) or len(shown) == 1 < stated_seconds else gap
     )
     start, end = shown[0] * base, last[0] * base + length
-    keys = sum(row[1] for row in rows) or 1
+    # Measured: of H.264 with open GOPs, key frames alone decode to the same picture again and again.
+    keys = (
+        1
+        if have_leading_pictures(rows) and video.codec_context.name == "h264"
+        else sum(row[1] for row in rows) or 1
+    )
     hidden_inside = any(not row[2] and shown[0] <= row[0] <= shown[-1] for row in rows)
     return {
         "rate": rate,
@@ -199,6 +204,17 @@ def timing(rows: list[Row], video: Any) -> dict[str, Any]:
         # Several edit lists: pictures inside the film that must not be shown, which a piece cannot express.
         "in_one_piece": hidden_inside,
     }
+
+
+def have_leading_pictures(rows: list[Row]) -> bool:
+    """Return whether pictures follow a key frame in the file that are shown before it: an open GOP."""
+    latest_key = rows[0][0]
+    for pts, key, _, _ in rows:
+        if key:
+            latest_key = pts
+        elif pts < latest_key:
+            return True
+    return False
 
 
 def measure_rate(gaps: list[float], tick: float, video: Any) -> tuple[Fraction, bool]:

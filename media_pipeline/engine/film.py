@@ -44,6 +44,7 @@ class Film:
 
     Times are seconds on the source's own clock. `start_seconds` is the film's zero: where the first picture or
     sound is. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio.
+    `key_gap_seconds` is the mean distance of key frames that decode by themselves.
     """
 
     container: str

@@ -4,6 +4,8 @@ from media_pipeline.engine.film import Film
 
 # PyAV gives the turn counter-clockwise; compared with ffmpeg's own autorotate by frame hash.
 TURNS = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}
+# A turned picture must not tell the next reader to turn it again (PNG and MP4 would carry that on).
+FORGET_TURN = "sidedata=mode=delete:type=DISPLAYMATRIX"
 TRANSFER_NAMES = {"pq": "smpte2084", "hlg": "arib-std-b67"}
 STANDARD_TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 
@@ -22,7 +24,8 @@ def picture_filters(film: Film) -> str:
     They are explicit, not left to ffmpeg: a piece cut out of the film carries neither rotation nor HDR data, and a
     picture without tags would be taken for another colour space on each rung, judged by its size.
     """
-    return ",".join(part for part in (_colours(film), STANDARD_TAGS, TURNS.get(film.rotation, "")) if part)
+    turn = (TURNS[film.rotation], FORGET_TURN) if film.rotation in TURNS else ()
+    return ",".join((_colours(film), STANDARD_TAGS, *turn))
 
 
 def _colours(film: Film) -> str:

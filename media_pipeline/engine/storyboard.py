@@ -85,8 +85,10 @@ def _filters(plan: Plan, sheets: Sheets) -> str:
     zero = float(plan.grid.seconds(plan.grid.first))
     parts = [
         f"setpts=PTS-({zero:.9f}/TB)",
-        f"fps=fps=1/{sheets.interval_seconds}:round=near:start_time=0",
+        # The film's own grid comes first: of a film shorter than half an interval the slow one would take nothing.
+        f"fps=fps={plan.rate}:round=near:start_time=0",
         "tpad=stop=-1:stop_mode=clone",
+        f"fps=fps=1/{sheets.interval_seconds}:round=near:start_time=0",
         f"trim=start_pts=0:end_pts={sheets.tiles}",
         plan.deinterlace,
         display(plan),

@@ -48,7 +48,7 @@ class Canvas:
         self._image = Image.new("RGB", (WIDTH * LARGER, HEIGHT * LARGER), NIGHT)
         self._draw = ImageDraw.Draw(self._image)
 
-    def box(
+    def box(  # noqa: PLR0913 - a rectangle has that many figures
         self, left: float, top: float, width: float, height: float, colour: str, radius: float = 14
     ) -> None:
         """Fill a rectangle with round corners."""

@@ -1,0 +1,129 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media_pipeline.engine.film import Film, Sound
+from media_pipeline.engine.grid import STANDARD_RATES, choose_rate
+from media_pipeline.engine.ladder import make_ladder
+from media_pipeline.engine.plan import Plan, make_plan
+
+
+def a_film(**fields) -> Film:
+    """A minute of 1080p with sound, save for what the test says."""
+    usual = {
+        "container": "mov,mp4",
+        "video_stream": 0,
+        "video_codec": "h264",
+        "width": 1920,
+        "height": 1080,
+        "sample_aspect": Fraction(1),
+        "rotation": 0,
+        "interlaced": False,
+        "transfer": "sdr",
+        "colour_space": "bt709",
+        "colour_range": "tv",
+        "bits": 8,
+        "rate": Fraction(30),
+        "is_variable": False,
+        "frames": 1800,
+        "key_gap_seconds": 2.0,
+        "start_seconds": Fraction(0),
+        "video_start_seconds": Fraction(0),
+        "video_end_seconds": Fraction(60),
+        "sound": Sound(1, "aac", "eng", Fraction(0), Fraction(60)),
+        "texts": (),
+        "in_one_piece": False,
+        "truncated": False,
+    }
+    return Film(**(usual | fields))
+
+
+@pytest.mark.parametrize(
+    ("found", "is_variable", "chosen"),
+    [
+        (Fraction(30), False, Fraction(30)),
+        (Fraction(2997, 100), False, Fraction(30000, 1001)),
+        (Fraction(23976, 1000), False, Fraction(24000, 1001)),
+        (Fraction(15), False, Fraction(15)),
+        (Fraction(10), False, Fraction(10)),
+        (Fraction(120), False, Fraction(60)),
+        (Fraction(1000), False, Fraction(60)),
+        (Fraction(26), True, Fraction(30000, 1001)),
+        (Fraction(35), True, Fraction(48)),
+        (Fraction(90), True, Fraction(60)),
+        (Fraction(1, 10), False, Fraction(1, 2)),
+    ],
+)
+def test_the_rate_is_a_standard_one_where_that_loses_nothing(found, is_variable, chosen):
+    assert choose_rate(found, is_variable=is_variable) == chosen
+
+
+@given(st.fractions(min_value=1, max_value=60), st.booleans())
+def test_no_picture_is_dropped_below_sixty_a_second(rate, is_variable):
+    chosen = choose_rate(rate, is_variable=is_variable)
+
+    assert chosen >= rate * Fraction(99, 100)
+    assert not is_variable or chosen in STANDARD_RATES
+
+
+@pytest.mark.parametrize(
+    ("size", "rungs"),
+    [
+        ((1920, 1080), [(1920, 1080), (1280, 720), (854, 480), (640, 360)]),
+        ((1080, 1920), [(1080, 1920), (720, 1280), (480, 854), (360, 640)]),
+        ((1280, 720), [(1280, 720), (854, 480), (640, 360)]),
+        ((1024, 576), [(854, 480), (640, 360)]),
+        ((641, 359), [(640, 358)]),
+        ((360, 640), [(360, 640)]),
+        ((16, 16), [(16, 16)]),
+        ((1, 1), [(2, 2)]),
+    ],
+)
+def test_rungs_go_by_the_short_side_and_never_above_the_source(size, rungs):
+    assert [(rung.width, rung.height) for rung in make_ladder(*size)] == rungs
+
+
+@given(st.integers(2, 8000), st.integers(2, 8000))
+def test_every_rung_is_even_and_no_larger_than_the_source(width, height):
+    for rung in make_ladder(width, height):
+        assert rung.width % 2 == rung.height % 2 == 0
+        assert 2 <= rung.width <= width
+        assert 2 <= rung.height <= height
+
+
+@given(
+    seconds=st.fractions(min_value=Fraction(1, 100), max_value=5000),
+    rate=st.sampled_from(STANDARD_RATES),
+    chunk_seconds=st.floats(0.1, 60),
+)
+def test_chunks_cover_every_frame_once_and_begin_at_segments(seconds, rate, chunk_seconds):
+    plan = make_plan(a_film(video_end_seconds=seconds, sound=None, rate=rate), chunk_seconds)
+
+    ends = [chunk.first + chunk.frames for chunk in plan.chunks]
+    assert [chunk.first for chunk in plan.chunks] == [0, *ends[:-1]]
+    assert ends[-1] == plan.frames == max(1, round(seconds * plan.rate))
+    assert all(chunk.first % plan.frames_per_segment == 0 for chunk in plan.chunks)
+
+
+def test_a_plan_and_a_film_survive_json():
+    film = a_film(rate=Fraction(30000, 1001), rotation=90)
+    plan = make_plan(film)
+
+    assert Film.from_json(film.as_json()) == film
+    assert Plan.from_json(plan.as_json()) == plan
+
+
+def test_a_film_that_cannot_be_cut_is_one_chunk():
+    plan = make_plan(a_film(in_one_piece=True, video_stream=3), 4)
+
+    assert (len(plan.chunks), plan.whole_stream) == (1, 3)
+
+
+def test_a_few_hundredths_of_padding_do_not_make_a_film_longer():
+    padded = Sound(1, "aac", "", Fraction(0), Fraction(6005, 100))
+    longer = Sound(1, "aac", "", Fraction(0), Fraction(61))
+
+    assert make_plan(a_film(sound=padded)).frames == 1800
+    assert make_plan(a_film(sound=longer)).frames == 1830
