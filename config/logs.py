@@ -69,6 +69,8 @@ def configure(settings: LogSettings) -> None:
                 "uvicorn.access": {"handlers": [], "propagate": True},
                 # One line a message at info, and each says no more than the job's own line.
                 "celery.worker.strategy": {"level": "WARNING"},
+                # aiosmtpd writes every address and every line of the conversation.
+                "mail.log": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
                 # Twenty lines a PDF.
                 "fontTools": {"level": "WARNING"},
@@ -89,6 +91,7 @@ def configure(settings: LogSettings) -> None:
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Return the line with the value of every field that is named like a secret replaced."""
+    event.pop("color_message", None)  # uvicorn says the event twice, the second time for a terminal
     for name in event:
         if name.lower() in SECRETS:
             event[name] = "hidden"

@@ -55,7 +55,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "web.headers.PageHeaders",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -90,9 +90,6 @@ MAILBOX_EMBEDDED = ENV.services.mail_server is None
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data / "static"
-STATIC_ROOT.mkdir(
-    parents=True, exist_ok=True
-)  # before collectstatic too: whitenoise warns where it is not there
 WHITENOISE_USE_FINDERS = True  # `make run` serves the packages' own files, without a collectstatic before
 STORAGES = {
     "default": connections.storage(ENV),
