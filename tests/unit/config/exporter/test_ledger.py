@@ -64,7 +64,8 @@ def test_a_reading_is_read_from_the_ledger():
     a_job(JobState.DEAD, "a.b")
     a_job(JobState.SUCCEEDED, "a.b")
     a_job(JobState.RUNNING, worker="w@h/1")
-    seen, sources = [], Sources(["ledger"])
+    seen: list[Reading] = []
+    sources = Sources(["ledger"])
 
     a_reader(sources, seen.append).read()
 
@@ -80,7 +81,8 @@ def test_a_reading_is_read_from_the_ledger():
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_does_not_answer_leaves_the_last_reading_and_is_said_to_be_down():
     a_job(JobState.DEAD, "a.b")
-    seen, sources = [], Sources(["ledger"])
+    seen: list[Reading] = []
+    sources = Sources(["ledger"])
     reader = a_reader(sources, seen.append)
     reader.read()
     a_job(JobState.DEAD, "a.b")
@@ -114,7 +116,8 @@ def test_no_statement_may_take_long():
 
 @pytest.mark.django_db
 def test_settled_jobs_are_not_counted_at_every_scrape():
-    reader, seen = a_reader(), []
+    reader = a_reader()
+    seen: list[Reading] = []
     reader._on_reading = seen.append
     reader.read()
     a_job(JobState.SUCCEEDED, "a.b")
@@ -139,7 +142,8 @@ def test_a_scrape_does_not_wait_for_a_reading_that_hangs():
 
 
 def test_a_scrape_gets_a_reading_that_began_after_it():
-    reader, readings = a_reader(), []
+    reader = a_reader()
+    readings: list[None] = []
 
     def read():
         readings.append(None)
