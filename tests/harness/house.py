@@ -12,6 +12,7 @@ import psutil
 from config import env as environment
 from config import services
 from config.env import ROOT, Env
+from config.services.places import Places
 from tests.eventually import eventually
 from tests.harness.ports import free_ports
 
@@ -79,6 +80,8 @@ class House:
         for process in left:
             process.kill()
         shutil.rmtree(self.data, ignore_errors=True)
+        # Elsewhere where pytest's folder makes the path too long for a socket.
+        shutil.rmtree(Places(self.data).sockets, ignore_errors=True)
         assert not names, f"left behind: {names}"
 
     def _owns(self, process: psutil.Process) -> bool:

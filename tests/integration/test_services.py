@@ -334,7 +334,7 @@ def test_a_path_too_long_for_a_socket_is_served_from_a_short_folder(tmp_path):
     assert cache(house).ping()
     assert sockets.stat().st_mode & 0o777 == 0o700
     house.close()
-    shutil.rmtree(sockets)
+    assert not sockets.exists()
 
 
 def test_a_short_folder_that_somebody_else_made_is_refused(tmp_path):
