@@ -47,11 +47,13 @@ def assemble(app: Celery) -> Exporter:
     reader = ledger.Reader(
         names, sources, lambda reading: None if speaks else seen.note_active(by_node(reading.active))
     )
-    for collector in (sources, seen, consumers, ledger.Ledger(reader.fresh, tasks, counts_queues=not speaks)):
+    for collector in (sources, seen, ledger.Ledger(reader.fresh, tasks, counts_queues=not speaks)):
         registry.register(collector)
     threads: dict[str, Callable[[], None]] = {"ledger": reader.run}
     if speaks:
         lengths = queues.Queues(app, names)
+        # On SQS nobody could say who consumes, and a 0 would page somebody.
+        registry.register(consumers)
         registry.register(lengths)
         threads |= {
             "events": lambda: events.listen(app, events.sort(counted.note, seen.note), sources),

@@ -1,5 +1,7 @@
 """How the parts hang together."""
 
+from celery import Celery
+
 from config.celery import app
 from config.exporter.assemble import assemble, by_node, declared_tasks
 from config.queues import NAMES
@@ -19,6 +21,18 @@ def test_each_source_has_a_thread():
     assert (
         set(exporter.threads) == set(exporter.sources.states()) == {"events", "queues", "workers", "ledger"}
     )
+
+
+def test_on_sqs_the_ledger_speaks_for_queues_and_nobody_for_consumers():
+    sqs = Celery("elsewhere", broker="sqs://key:secret@127.0.0.1:1//", set_as_current=False)
+
+    exporter = assemble(sqs)
+
+    with exporter.registry._lock:
+        kinds = {type(collector).__name__ for collector in exporter.registry._collector_to_names}
+    assert set(exporter.threads) == {"ledger"}
+    assert "Ledger" in kinds
+    assert not kinds & {"Consumers", "Queues"}
 
 
 def test_processes_are_added_up_by_node():
