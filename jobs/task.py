@@ -85,7 +85,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
 
     def _let_through(self, job_id: str) -> None:
         """Put the job back, no attempt spent, where its provider's rate is used up."""
-        wait_seconds = limits.wait_seconds(self.rate_limit_name)
+        wait_seconds = limits.wait_seconds(self.rate_limit_name, job_id)
         if wait_seconds > 0:
             queries.postpone(job_id, wait_seconds)
             queries.wake_relays()
