@@ -1,0 +1,227 @@
+"""Jobs as two workers run them: tried again, limited, ordered, cancelled, and delivered too often."""
+
+from itertools import pairwise
+
+import pytest
+from celery import current_app, signature
+from django.db import connection
+
+from jobs import control
+from jobs.canvas import step
+from jobs.enqueue import enqueue
+from jobs.models import Job, JobError
+from jobs.publisher import Publisher
+from jobs.queries import Published
+from tests.eventually import eventually
+from tests.integration.stage import broker_of_this_process, running_in, settled
+from tests.integration.testtasks import effects
+
+
+@pytest.fixture(scope="module")
+def workers(running_stage):
+    """Two workers of two processes each."""
+    return [running_stage.worker, running_stage.start_worker()]
+
+
+@pytest.fixture(autouse=True)
+def stage(running_stage, workers):
+    return running_stage
+
+
+def fates_of(job_id):
+    return list(JobError.objects.filter(job_id=job_id).values_list("fate", flat=True))
+
+
+def notes_of(job_id):
+    return [effect.note for effect in effects.of(job_id)]
+
+
+def deliver(stage, job_id, times):
+    """Send the job's wake-up once more, and again, as a broker may that lost an acknowledgement."""
+    job = Job.objects.get(pk=job_id)
+    published = Published(job_id, job.name, job.queue, job.headers, job.attempts)
+    with broker_of_this_process(stage.broker.url):
+        publisher = Publisher(current_app)
+        publisher.publish([published] * times)
+        publisher.close()
+
+
+def cut_database_connections():
+    """End every session but the own one, as a restart of the database would."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid() and application_name = 'offstage'"
+        )
+
+
+def test_waits_between_attempts_double(stage):
+
+    job_id = enqueue("test.fail_until", 5)
+
+    settled(job_id, within_seconds=20)
+    starts = [effect.at for effect in effects.of(job_id)]
+    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(starts)]
+    assert len(waits) == 4
+    for wait, doublings in zip(waits, (1, 2, 4, 8), strict=True):
+        assert 0.2 * doublings <= wait <= 0.2 * doublings * 1.1 + 0.7
+
+
+def test_a_job_that_fails_every_time_is_dead_with_all_its_errors_and_runs_when_retried_by_hand(stage):
+    job_id = enqueue("test.fail_until", 6)
+    settled(job_id, as_="dead", within_seconds=20)
+    assert fates_of(job_id) == ["transient"] * 5
+
+    assert control.retry(job_id)
+
+    job = settled(job_id)[0]
+    assert (job.attempts, job.failures.count()) == (6, 5)
+
+
+def test_a_refused_job_is_dead_at_once(stage):
+
+    job_id = enqueue("test.refuse")
+
+    job = settled(job_id, as_="dead")[0]
+    assert (job.attempts, job.error) == (1, "never")
+
+
+def test_a_failure_that_the_database_cannot_store_as_it_is_is_recorded_all_the_same(stage):
+
+    job_id = enqueue("test.bug", "ffmpeg said: ")
+    odd = enqueue("test.odd_bug")
+
+    failure = eventually(lambda: JobError.objects.filter(job_id=odd).first())
+    assert failure.message == "a zero \\x00 and half a pair \\udcff"
+    assert eventually(lambda: JobError.objects.filter(job_id=job_id).first()).fate == "bug"
+
+
+def test_a_dead_process_spends_an_attempt_each_time_until_the_job_is_dead(stage):
+
+    job_id = enqueue("test.die", 99)
+
+    job = settled(job_id, as_="dead")[0]
+    assert job.attempts == job.max_attempts == 5
+    assert fates_of(job_id) == ["lost"] * 5
+
+
+def test_a_body_that_leaves_the_program_is_a_failed_attempt(stage):
+
+    job_id = enqueue("test.leave_the_program")
+
+    settled(job_id, as_="dead")
+    assert len(fates_of(job_id)) == 2
+
+
+def test_jobs_asked_for_by_an_attempt_that_dies_are_asked_for_once():
+    job_id = enqueue("test.enqueue_then_die", 1)
+
+    settled(job_id)
+    family = Job.objects.filter(root_id=job_id).exclude(pk=job_id)
+    eventually(lambda: family.filter(state="succeeded").count() == 6)
+    notes = effects.of(*(str(child.pk) for child in family))
+    assert sorted(effect.note for effect in notes) == [
+        f"note ['{text}']" for text in ("body", "first", "part 1", "part 2", "plain", "second")
+    ]
+
+
+@pytest.mark.parametrize("name", ["test.overrun", "test.overrun_softly"])
+def test_a_job_over_its_time_limit_is_settled_once(stage, name):
+
+    job_id = enqueue(signature(name).on_error(step("test.note", "errback")))
+
+    settled(job_id, as_="dead")
+    assert fates_of(job_id) == ["timeout"]
+    errbacks = Job.objects.filter(root_id=job_id, name="test.note")
+    assert eventually(lambda: errbacks.filter(state="succeeded").count()) == 1
+    assert errbacks.count() == 1
+
+
+def test_a_cancelled_job_stops_at_its_next_checkpoint(stage):
+    job_id = enqueue("test.linger", 60)
+    running_in(job_id)
+
+    assert control.cancel(job_id)
+
+    settled(job_id, as_="cancelled")
+    assert notes_of(job_id) == ["linger started"]
+
+
+def test_a_job_revoked_in_flower_is_cancelled(stage):
+    busy = [enqueue("test.linger", 2, f"busy {number}") for number in range(4)]
+    for job_id in busy:
+        running_in(job_id)
+    waiting = enqueue("test.note", "never")
+    eventually(lambda: Job.objects.get(pk=waiting).published_at)
+
+    with broker_of_this_process(stage.broker.url):
+        current_app.control.revoke(waiting)
+
+    settled(waiting, as_="cancelled")
+    assert effects.of(waiting) == []
+
+
+def test_jobs_of_one_key_run_one_at_a_time_and_in_order_over_two_workers(stage):
+    keys = {
+        key: [enqueue("test.linger", 0.05, f"{key} {n}", order_key=key) for n in range(8)] for key in "ab"
+    }
+
+    for key, job_ids in keys.items():
+        settled(*job_ids, within_seconds=30)
+        notes = [effect.note for effect in effects.of(*job_ids)]
+        assert notes == [f"{key} {n} {word}" for n in range(8) for word in ("started", "ended")]
+
+
+def test_a_dead_job_lets_the_next_of_its_key_go(stage):
+    first = enqueue("test.refuse", order_key="k")
+    second = enqueue("test.note", "behind a dead one", order_key="k")
+
+    settled(first, as_="dead")
+    settled(second)
+
+
+def test_two_workers_together_keep_to_a_rate_and_use_it(stage):
+    job_ids = [enqueue("test.limited", number) for number in range(100)]
+
+    jobs = settled(*job_ids, within_seconds=40)
+
+    ran_at = [effect.at for effect in effects.of(*job_ids)]
+    # A moving window of a second with 20 in it; the start of a body comes a little after its permission.
+    assert all(
+        (later - first).total_seconds() > 0.9 for first, later in zip(ran_at, ran_at[20:], strict=False)
+    )
+    rate = 80 / (ran_at[80] - ran_at[0]).total_seconds()
+    assert rate >= 0.9 * 20
+    assert {job.attempts for job in jobs} == {1}
+
+
+def test_a_message_delivered_fifty_times_runs_its_job_once(stage):
+    job_id = enqueue("test.linger", 1)
+    running_in(job_id)
+
+    deliver(stage, job_id, times=50)
+
+    settled(job_id)
+    eventually(lambda: stage.broker.waiting("maintenance") == 0)
+    settled(enqueue("test.note", "behind the copies"))
+    assert notes_of(job_id) == ["linger started", "linger ended"]
+
+
+def test_a_killed_relay_is_started_again(workers):
+    worker = workers[0]
+    [relay] = eventually(worker.relays)
+
+    relay.kill()
+
+    settled(enqueue("test.note", "after the relay was killed"))
+    assert eventually(worker.relays)[0].pid != relay.pid
+
+
+def test_relays_and_pools_outlive_the_loss_of_their_database_connections(workers):
+    relays = [eventually(worker.relays)[0] for worker in workers]
+    pools = [process for worker in workers for process in worker.pool()]
+
+    cut_database_connections()
+
+    settled(*(enqueue("test.note", "after the cut") for _ in range(8)), within_seconds=20)
+    assert all(process.is_running() for process in (*relays, *pools))
