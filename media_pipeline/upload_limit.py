@@ -17,7 +17,8 @@ _PATHS = frozenset({"/api/videos", "/videos/upload"})
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+# Django types its messages more narrowly than the ASGI specification does.
+Application = Callable[..., Awaitable[None]]
 
 
 class UploadLimit:

@@ -33,7 +33,7 @@ def test_the_tour_by_curl_leads_to_a_film_with_the_spoken_words(stack):
     script = "\n".join(blocks_of("A tour by curl")).replace("http://127.0.0.1:8000", stack.url)
 
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["/bin/bash", "-euo", "pipefail", "-c", script],
         cwd=ROOT, capture_output=True, text=True, timeout=FILM_SECONDS, check=False,
     )  # fmt: skip
 
@@ -45,7 +45,9 @@ def test_the_tour_by_curl_leads_to_a_film_with_the_spoken_words(stack):
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"^make (\w+)$", README, re.MULTILINE))))
 def test_make_knows_the_target(target):
-    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["/usr/bin/env", "make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
 
@@ -66,7 +68,9 @@ def test_the_worker_on_named_queues_starts(stack):
 
 
 def test_no_shell_command_of_the_readme_goes_untested():
-    shown = {line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()}
+    shown = {
+        line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
+    }
     tour = {line for block in blocks_of("A tour by curl") for line in block.splitlines()}
     tested = re.compile(r"make \w+|python manage\.py .*|celery -A config worker -Q \S+")
 
