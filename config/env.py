@@ -148,6 +148,7 @@ class Env:
     push: Push
     video: Video
     logs: Logs
+    fault_point: tuple[str, str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,8 @@ def _read(get: _Reader) -> Env:
         level=get("LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
         format=get("LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
     )
-    return Env(data, bind_address, ports, services, web, jobs, mail, push, video, logs)
+    fault_point = get.optional("FAULT_POINT", _fault_point)
+    return Env(data, bind_address, ports, services, web, jobs, mail, push, video, logs, fault_point)
 
 
 def _env_file(environ: Mapping[str, str]) -> dict[str, str]:
@@ -381,6 +383,13 @@ def _rate(text: str) -> str:
     if match is None or match[2] not in periods or int(match[1]) == 0:
         raise ValueError("a rate such as 50/s, 20/min or 1000/h, or none")
     return f"{int(match[1])}/{periods[match[2]]}"
+
+
+def _fault_point(text: str) -> tuple[str, str, int]:
+    match = re.fullmatch(r"([a-z]+\.[a-z]+):(kill|kill_parent|stop):([1-9][0-9]{0,2})", text)
+    if match is None:
+        raise ValueError("point:action:count such as run.ran:kill:1")
+    return match[1], match[2], int(match[3])
 
 
 def _size(text: str) -> int:

@@ -194,6 +194,7 @@ JOB_MAX_IN_FLIGHT = (
     1000  # published and not yet claimed, per queue: all that a flood may put before another job
 )
 JOB_RATE_LIMITS = {"email": ENV.mail.rate}
+FAULT_POINT = ENV.fault_point
 
 # --- Mail
 

@@ -12,7 +12,7 @@ import structlog
 from celery.app.amqp import AMQP
 from celery.signals import before_task_publish
 
-from jobs import queries
+from jobs import faultpoints, queries
 from jobs.current import CurrentJob, current_job
 from jobs.errors import LedgerError
 from jobs.policy import max_attempts_of
@@ -62,6 +62,7 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     )
     if not queries.insert_job(job):
         _replace_or_let_be(job, current_job())
+    faultpoints.reach("enqueue.written")
 
 
 def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.NewJob:

@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
+from jobs import faultpoints
+
 
 class JobsConfig(AppConfig):
     """The ledger as an installed application."""
@@ -21,3 +23,5 @@ class JobsConfig(AppConfig):
         # Celery's own discovery acts only in a worker. The web process asks for tasks by name and
         # checks their arguments, so it has to know them too.
         autodiscover_modules("tasks")
+        if settings.FAULT_POINT is not None:
+            faultpoints.arm(faultpoints.FaultPoint(*settings.FAULT_POINT, settings.OFFSTAGE_DATA / "faults"))

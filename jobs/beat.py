@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from jobs import faultpoints
 from jobs.enqueue import enqueue
 from jobs.errors import LedgerError
 
@@ -60,7 +61,9 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         try:
             pause = float(super().tick(*args, **kwargs))
             while self._owed:
+                faultpoints.reach("beat.owed")
                 self._owed[0].enqueue()
+                faultpoints.reach("beat.enqueued")
                 self._owed.pop(0)
         except Error as error:
             log.warning("beat_waits", reason=str(error), owed=len(self._owed))

@@ -7,7 +7,7 @@ from celery.canvas import Signature
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import queries, signatures
+from jobs import faultpoints, queries, signatures
 from jobs.continuation import enqueue_errbacks
 from jobs.models import Chord, ChordPart
 from jobs.signatures import Part
@@ -36,6 +36,7 @@ def return_part(part: Part, result: Any) -> None:
         ChordPart.objects.update_or_create(
             chord=chord, index=part.index, defaults={"succeeded": True, "result": result}
         )
+        faultpoints.reach("chord.counted")
         _fire_if_complete(chord)
 
 

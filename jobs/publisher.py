@@ -7,6 +7,7 @@ from celery import Celery
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
+from jobs import faultpoints
 from jobs.queries import Published
 
 try:
@@ -55,6 +56,7 @@ class Publisher:
                 self.close()
                 reason = str(error) or type(error).__name__
                 raise BrokerAway(reason, [untaken.id for untaken in waiting[sent:]]) from error
+            faultpoints.reach("relay.sent")
 
     def close(self) -> None:
         """Drop the connection, whatever state it is in."""

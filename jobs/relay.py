@@ -13,7 +13,7 @@ from celery import Celery
 from django.conf import settings
 from django.db import Error, connection
 
-from jobs import queries
+from jobs import faultpoints, queries
 from jobs.publisher import BrokerAway, Publisher
 from jobs.rescue import rescue
 
@@ -74,6 +74,8 @@ class Relay:
 def publish_due(queues: list[str], publisher: Publisher) -> int:
     """Publish one batch of due jobs of each queue and return how many. Raises BrokerAway with the rest put back."""
     jobs = queries.take_due(queues, batch=BATCH, in_flight=settings.JOB_MAX_IN_FLIGHT)
+    if jobs:
+        faultpoints.reach("relay.taken")
     try:
         publisher.publish(jobs)
     except BrokerAway as away:

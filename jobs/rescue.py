@@ -4,7 +4,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs import queries, settle
+from jobs import faultpoints, queries, settle
 from jobs.judge import Failure, Fate
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,8 @@ def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
 @transaction.atomic
 def _rescue_lost() -> int:
     lost = queries.lock_lost(batch=BATCH)
+    if lost:
+        faultpoints.reach("rescue.locked")
     for held in lost:
         _settle_lost(held, Failure(Fate.LOST, "LeaseExpired", f"{held.worker} fell silent"))
     return len(lost)

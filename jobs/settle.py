@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from jobs import chords, continuation, judge, policy, queries, signatures
+from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures
 from jobs.errors import LeaseLost
 from jobs.judge import Failure
 from jobs.models import JobError
@@ -70,7 +70,9 @@ class Attempt:
 def succeed(attempt: Attempt, result: Any) -> None:
     """Record success and enqueue what follows."""
     _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
+    faultpoints.reach("settle.recorded")
     continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
+    faultpoints.reach("settle.continued")
     if attempt.part is not None:
         chords.return_part(attempt.part, result)
     _let_the_next_of_its_key_go(attempt)

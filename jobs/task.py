@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import close_old_connections, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import heartbeat, limits, queries, settle
+from jobs import faultpoints, heartbeat, limits, queries, settle
 from jobs.current import CurrentJob, current_job, running
 from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
@@ -49,6 +49,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         close_old_connections()
         job_id = str(self.request.id)
         with bound_contextvars(job_id=job_id, name=self.name):
+            faultpoints.reach("run.delivered")
             self._let_through(job_id)
             claimed = queries.claim(
                 job_id, uuid4(), worker_name(str(self.request.hostname)), settings.JOB_LEASE_SECONDS
@@ -105,6 +106,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
             token=claimed.claim_token,
         )
         log.info("job_claimed")
+        faultpoints.reach("run.claimed")
         keeper = heartbeat.of_this_process()
         keeper.watch(job)
         try:
@@ -127,10 +129,12 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         try:
             with transaction.atomic() if self.atomic else nullcontext():
                 result = self._result_of_body(claimed, job)
+                faultpoints.reach("run.ran")
                 if not job.replaced:
                     settle.succeed(settle.Attempt.of(claimed), result)
         finally:
             self.request.update(dict.fromkeys(lent))
+        faultpoints.reach("run.committed")
         return result
 
     def _result_of_body(self, claimed: queries.Claimed, job: CurrentJob) -> Any:
