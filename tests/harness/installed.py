@@ -1,0 +1,56 @@
+"""Where this machine has RabbitMQ, and what a test does where it has none."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+# Beside what is on PATH: Debian and Fedora, Homebrew, the generic archive and RabbitMQ's own image. What Debian has on
+# PATH is a wrapper that insists on the machine's own node; the script itself lies in the package's folder.
+SERVERS = (
+    "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin",
+    "/opt/homebrew/opt/rabbitmq/sbin",
+    "/usr/local/opt/rabbitmq/sbin",
+    "/opt/rabbitmq*/sbin",
+)
+ERLANGS = (
+    "/usr/lib/erlang/bin",
+    "/opt/homebrew/opt/erlang/bin",
+    "/usr/local/opt/erlang/bin",
+    "/opt/erlang/bin",
+)
+
+
+def need_rabbitmq() -> None:
+    """Skip the test where RabbitMQ is not installed, saying what is missing; with CI=true fail it."""
+    reason = missing_for_rabbitmq()
+    if reason and os.environ.get("CI") == "true":  # noqa: TID251 (what CI itself sets)
+        pytest.fail(reason)
+    elif reason:
+        pytest.skip(reason)
+
+
+def missing_for_rabbitmq() -> str:
+    """Return what this machine lacks to run a node; empty where it has all."""
+    sought = {"rabbitmq-server": SERVERS, "erl": ERLANGS, "epmd": ERLANGS}
+    lacks = [name for name, folders in sought.items() if _find(name, folders) is None]
+    return f"RabbitMQ is not installed: no {', no '.join(lacks)}" if lacks else ""
+
+
+def program(name: str, folders: Sequence[str]) -> str:
+    """Return the path of a program; the test fails where there is none."""
+    found = _find(name, folders)
+    if found is None:
+        pytest.fail(missing_for_rabbitmq())
+    return str(found)
+
+
+def _find(name: str, folders: Sequence[str]) -> Path | None:
+    """Return the newest in the first of `folders`, which may be patterns, or else what is on PATH."""
+    for folder in folders:
+        for path in sorted(Path("/").glob(f"{folder[1:]}/{name}"), reverse=True):
+            return path
+    on_path = shutil.which(name)
+    return Path(on_path) if on_path else None
