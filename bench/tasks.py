@@ -1,0 +1,8 @@
+"""The job that the benchmark runs: nothing, so that only the way there and back is measured."""
+
+from jobs.declare import job
+
+
+@job("bench.nothing", queue="maintenance", soft_seconds=20, hard_seconds=30)
+def nothing() -> None:
+    """Do nothing."""
