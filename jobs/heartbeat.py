@@ -39,11 +39,17 @@ class Heartbeat(threading.Thread):
         self._job = None
 
     def run(self) -> None:
-        """Look once a second, for ever."""
+        """Look once a second, until told to end."""
         while not self._gone.wait(min(LOOK_SECONDS, settings.JOB_LEASE_SECONDS / 3)):
             job = self._job
             if job is not None and not job.lease_lost:
                 self._look(job)
+        connection.close()
+
+    def end(self) -> None:
+        """Look no more, and give the connection back."""
+        self._gone.set()
+        self.join()
 
     def _look(self, job: CurrentJob) -> None:
         try:

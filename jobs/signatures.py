@@ -59,7 +59,8 @@ def with_fixed_ids(app: Celery, canvas: Signature, seed: str) -> Signature:
     """Return a copy of a canvas whose ids follow from `seed`: the same ones each time it is asked for."""
     copy: dict[str, Any] = json.loads(json.dumps(canvas))
     for number, node in enumerate(_walk(copy)):
-        # A chord gives its own id to its body, and its header's to the group: both are nodes here.
+        # Chains and chords have the ids of their ends. A chord's group gets one by chance all the same: asked for
+        # twice, its parts and its body are there once, beside a chord without parts that retention lets go.
         if _kind(node) not in {"chain", "chord"}:
             node["options"].setdefault("task_id", str(uuid5(NAMESPACE_OID, f"{seed}/{number}")))
     fixed: Signature = Signature.from_dict(copy, app=app)
@@ -115,13 +116,7 @@ def ids_in(nodes: Iterable[Node]) -> list[str]:
 def _ids_in(node: Node) -> Iterator[str]:
     if node["options"].get("task_id"):
         yield node["options"]["task_id"]
-    followers = list(node["options"].get("chain") or ())
-    match _kind(node):
-        case "chain" | "group":
-            followers += node["kwargs"]["tasks"]
-        case "chord":
-            followers += [*_header_of(node), node["kwargs"]["body"]]
-    for follower in followers:
+    for follower in (*_inside(node), *(node["options"].get("chain") or ())):
         yield from _ids_in(follower)
 
 
@@ -153,23 +148,17 @@ def _check_json(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> No
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
-    kind, kwargs = _kind(node), node["kwargs"]
-    if kind in {"chain", "group"}:
-        for task in kwargs["tasks"]:
-            yield from _walk(task)
-    elif kind == "chord":
-        if isinstance(kwargs["header"], list):
-            # A bare list would become a group with an id by chance.
-            kwargs["header"] = {
-                "task": "celery.group",
-                "args": [],
-                "kwargs": {"tasks": kwargs["header"]},
-                "options": {},
-                "subtask_type": "group",
-                "immutable": False,
-            }
-        yield from _walk(kwargs["header"])
-        yield from _walk(kwargs["body"])
+    for task in _inside(node):
+        yield from _walk(task)
+
+
+def _inside(node: Any) -> list[Any]:
+    match _kind(node):
+        case "chain" | "group":
+            return list(node["kwargs"]["tasks"])
+        case "chord":
+            return [*_header_of(node), node["kwargs"]["body"]]
+    return []
 
 
 def _kind(node: Node) -> str | None:

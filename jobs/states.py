@@ -1,14 +1,6 @@
 """The states of a job and every move between them: the one place where a reader sees them all.
 
-              enqueue                    relay              claim
-    (nothing) ────────▶ queued ◀───────────────── running ◀─────── queued (published)
-                  │       ▲  ▲                      │
-          run_at  │       │  │ lease lost,          ├──▶ succeeded   settled, its continuation enqueued
-          later   ▼       │  │ handed back          ├──▶ retrying    failed, run_at lies ahead
-              scheduled ──┘  └── dead (by hand)     ├──▶ dead        failed for good, kept
-                                                    └──▶ cancelled   stopped on request
-
-`docs/jobs.md` draws the same as a picture; `tests/unit/jobs/test_states.py` compares both with `MOVES`.
+`docs/jobs.md` draws them as a picture; `tests/unit/jobs/test_states.py` compares picture and code with `MOVES`.
 """
 
 from django.db import models
