@@ -1,0 +1,292 @@
+"""Asking for a job."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from celery import current_app, signature
+from celery.signals import before_task_publish
+from django.db import transaction
+from django.utils import timezone
+
+from jobs.canvas import chain, chord, group, step
+from jobs.current import CurrentJob, running
+from jobs.enqueue import enqueue
+from jobs.errors import LedgerError, Undeclared
+from jobs.models import Chord, Job
+from jobs.states import JobState
+from tests.unit.jobs import worker
+
+pytestmark = pytest.mark.django_db
+
+
+def a_job_here(job_id):
+    claimed = worker.claimed(job_id)
+    return CurrentJob(
+        claimed.id, claimed.name, claimed.queue, 1, 5, claimed.root_id, None, claimed.claim_token
+    )
+
+
+class Rollback(Exception):
+    """Ends a transaction."""
+
+
+def roll_back(asking):
+    with suppress(Rollback), transaction.atomic():
+        asking()
+        raise Rollback
+
+
+def test_a_job_is_a_row_with_all_that_its_task_says():
+    job_id = enqueue("test.overrun")
+
+    job = Job.objects.get(pk=job_id)
+    assert (job.name, job.queue, job.state, job.max_attempts) == ("test.overrun", "maintenance", "queued", 1)
+    assert (str(job.root_id), job.parent_id, job.attempts) == (job_id, None, 0)
+    assert abs(timezone.now() - job.run_at) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        lambda: enqueue("test.add", 1, 2),
+        lambda: current_app.tasks["test.add"].delay(1, 2),
+        lambda: current_app.tasks["test.add"].apply_async((1, 2)),
+        lambda: current_app.send_task("test.add", args=[1, 2]),
+        lambda: signature("test.add", args=(1, 2)).apply_async(),
+    ],
+)
+def test_every_way_of_asking_writes_the_same_row_and_none_after_a_rollback(asking):
+    roll_back(asking)
+    assert not Job.objects.exists()
+
+    asking()
+
+    job = Job.objects.get()
+    assert (job.name, job.queue, job.args, job.kwargs) == ("test.add", "maintenance", [1, 2], {})
+
+
+def test_a_canvas_is_written_whole_or_not_at_all():
+    canvas = chord([step("test.add", 1, 2), step("test.add", float("nan"), 1)], signature("test.total"))
+
+    with pytest.raises(TypeError):
+        enqueue(canvas)
+
+    assert not Job.objects.exists()
+    assert not Chord.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        pytest.param("test.unknown", id="a name"),
+        pytest.param(chain(step("test.add", 1, 2), step("test.unknown")), id="the end of a chain"),
+        pytest.param(chord([step("test.unknown")], step("test.note")), id="a part"),
+        pytest.param(chord([step("test.note")], step("test.unknown")), id="a body"),
+        pytest.param(
+            chord([step("test.note")], chain(step("test.note"), step("test.unknown"))), id="a body's end"
+        ),
+        pytest.param(
+            group(step("test.note"), chain(step("test.note"), step("test.unknown"))), id="inside a group"
+        ),
+        pytest.param(step("test.note").on_error(step("test.unknown")), id="an errback"),
+        pytest.param(
+            step("test.note").on_error(chain(step("test.note"), step("test.unknown"))), id="behind an errback"
+        ),
+        pytest.param(
+            chord([step("test.note")], step("test.note").on_error(step("test.unknown"))),
+            id="a body's errback",
+        ),
+    ],
+)
+def test_a_name_that_nobody_declared_is_refused_wherever_it_stands(canvas):
+    with pytest.raises(Undeclared, match=r"test\.unknown"):
+        enqueue(canvas)
+
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        pytest.param(lambda: enqueue("test.add", 1), id="too few"),
+        pytest.param(lambda: enqueue("test.add", 1, 2, 3), id="too many"),
+        pytest.param(lambda: enqueue("test.add", kwargs={"x": 1, "z": 2}), id="another name"),
+        pytest.param(
+            lambda: enqueue(chain(step("test.note"), signature("test.add"))), id="too few with the result"
+        ),
+        pytest.param(
+            lambda: enqueue(chain(step("test.note"), step("test.add", 1))), id="a step gets no result"
+        ),
+        pytest.param(
+            lambda: enqueue(chain(step("test.note"), signature("test.add", args=(1, 2)))),
+            id="too many with the result",
+        ),
+        pytest.param(
+            lambda: enqueue(chord([step("test.note")], step("test.total"))), id="a body without results"
+        ),
+        pytest.param(
+            lambda: enqueue(chain(step("test.note"), group(signature("test.add")), signature("test.total"))),
+            id="a part behind a step",
+        ),
+        pytest.param(
+            lambda: enqueue(step("test.note").on_error(signature("test.add"))), id="an errback with the id"
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_wherever_they_stand(asking):
+    with pytest.raises(TypeError, match="argument"):
+        asking()
+
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "value", [(1, 2), {1: "a"}, {1, 2}, b"bytes", datetime.now(UTC), float("nan"), [{"deep": (1,)}]]
+)
+@pytest.mark.parametrize(
+    "asking",
+    [
+        pytest.param(lambda value: enqueue("test.note", value), id="by name"),
+        pytest.param(lambda value: enqueue(step("test.note", value)), id="a step"),
+        pytest.param(
+            lambda value: enqueue(chain(step("test.note"), step("test.note", value))), id="in a chain"
+        ),
+    ],
+)
+def test_a_value_that_json_would_change_is_refused(asking, value):
+    with pytest.raises(TypeError):
+        asking(value)
+
+
+def test_plain_values_come_back_as_they_were():
+    values = [1, 1.5, "ä", True, None, [1, [2]], {"a": {"b": []}}]
+
+    job_id = enqueue("test.note", *values)
+
+    assert worker.claimed(job_id).args == values
+
+
+def test_a_unique_key_gives_the_first_jobs_id_to_whoever_asks_again():
+    first = enqueue("test.note", 1, unique_key="k")
+    second = enqueue("test.note", 2, unique_key="k")
+
+    assert second == first
+    assert [job.args for job in Job.objects.all()] == [[1]]
+
+
+def test_a_chain_with_a_unique_key_is_kept_once():
+    for _ in range(2):
+        enqueue(chain(step("test.note", 1), step("test.note", 2)), unique_key="k")
+
+    assert Job.objects.count() == 1
+
+
+def test_a_canvas_that_begins_with_several_jobs_cannot_have_a_unique_key():
+    with pytest.raises(TypeError, match="one job"):
+        enqueue(group(step("test.note", 1), step("test.note", 2)), unique_key="k")
+
+
+def test_a_delay_makes_the_job_scheduled_by_the_databases_clock():
+    job_id = enqueue("test.note", delay_seconds=60)
+
+    job = Job.objects.get(pk=job_id)
+    assert job.state == JobState.SCHEDULED
+    assert timedelta(seconds=55) < job.run_at - timezone.now() < timedelta(seconds=61)
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        group(step("test.note", 1), step("test.note", 2)),
+        chord([step("test.note", 1)], signature("test.note")),
+    ],
+)
+def test_a_delay_holds_what_a_canvas_begins_with(canvas):
+    enqueue(canvas, delay_seconds=60)
+
+    assert set(Job.objects.values_list("state", flat=True)) == {"scheduled"}
+
+
+@pytest.mark.parametrize("moment", [datetime(2100, 1, 1, tzinfo=UTC), "2100-01-01T00:00:00+00:00"])
+def test_a_due_time_of_celerys_is_a_column_and_not_in_the_message(moment):
+    current_app.send_task("test.note", eta=moment)
+
+    job = Job.objects.get()
+    assert (job.state, job.run_at) == ("scheduled", datetime(2100, 1, 1, tzinfo=UTC))
+    assert job.headers["eta"] is None
+
+
+def test_an_expiry_is_refused():
+    with pytest.raises(LedgerError, match="cancel the job"):
+        current_app.tasks["test.note"].apply_async(expires=60)
+
+
+def test_a_repeated_attempt_asks_for_the_same_jobs_and_so_for_none():
+    parent = a_job_here(enqueue("test.note"))
+    before = Job.objects.count()
+
+    def ask():
+        enqueue("test.note", "plain")
+        enqueue("test.note", "plain")
+        enqueue(chain(step("test.note", 1), step("test.note", 2)))
+        enqueue(group(step("test.note", 1), step("test.note", 2)))
+        enqueue(chord([step("test.note", 1), step("test.note", 2)], signature("test.note")))
+
+    for _ in range(2):
+        parent._calls = iter(range(100))
+        with running(parent):
+            ask()
+
+    assert Job.objects.count() - before == 2 + 1 + 2 + 2
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        group(step("test.note", 1), step("test.note", 2)),
+        chord([step("test.note", 1), step("test.note", 2)], signature("test.note")),
+        chain(group(step("test.note", 1), step("test.note", 2)), signature("test.note")),
+    ],
+)
+def test_all_that_a_canvas_begins_with_has_one_root(canvas):
+    enqueue(canvas)
+
+    roots = set(Job.objects.values_list("root_id", flat=True))
+    assert len(roots) == 1
+    assert roots <= set(Job.objects.values_list("pk", flat=True))
+
+
+def test_a_canvas_may_be_asked_for_twice():
+    canvas = chord([step("test.note", 1)], signature("test.note"))
+
+    assert enqueue(canvas) != enqueue(canvas)
+    assert Job.objects.count() == 2
+
+
+def test_the_askers_request_is_remembered():
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        job_id = enqueue("test.note")
+
+    assert Job.objects.get(pk=job_id).request_id == "r-1"
+
+
+def test_what_others_put_into_the_headers_is_the_askers():
+    def mark(headers, **_):
+        headers["trace"] = "t-1"
+
+    before_task_publish.connect(mark)
+    try:
+        job_id = enqueue("test.note")
+    finally:
+        before_task_publish.disconnect(mark)
+
+    assert Job.objects.get(pk=job_id).headers["trace"] == "t-1"
+
+
+def test_a_part_of_a_header_does_not_carry_the_body():
+    enqueue(chord([step("test.note", 1)], signature("test.note", args=("x" * 1000,))))
+
+    assert Job.objects.get().canvas == {"chord": True}
+    assert Chord.objects.get().size == 1

@@ -1,0 +1,76 @@
+"""A long job keeps its lease, learns of a cancel, and learns that it is no longer its own."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from jobs import control, heartbeat
+from jobs.current import CurrentJob
+from jobs.heartbeat import Heartbeat
+from jobs.models import Job
+from jobs.states import JobState
+from tests.eventually import eventually
+from tests.integration.stage import holds
+from tests.rows import a_job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LEASE_SECONDS = 0.6
+
+
+@pytest.fixture
+def watched(settings):
+    """A running job, and its attempt with a heartbeat."""
+    settings.JOB_LEASE_SECONDS = LEASE_SECONDS
+    row = a_job(JobState.RUNNING, lease_until=timezone.now() + timedelta(seconds=LEASE_SECONDS))
+    job = CurrentJob(str(row.pk), row.name, row.queue, 1, 5, str(row.pk), None, row.claim_token)
+    beat = Heartbeat()
+    beat.start()
+    beat.watch(job)
+    yield row, job, beat
+    beat.end()
+
+
+def test_a_lease_shorter_than_a_second_is_renewed_in_time(watched):
+    row, job, _beat = watched
+
+    assert holds(
+        lambda: Job.objects.get(pk=row.pk).lease_until > timezone.now(), for_seconds=3 * LEASE_SECONDS
+    )
+    assert not job.lease_lost
+
+
+def test_a_cancel_reaches_the_body(watched):
+    row, job, _beat = watched
+
+    control.cancel(row.pk)
+
+    eventually(lambda: job.cancel_requested)
+
+
+def test_who_lost_the_job_learns_of_it(watched):
+    row, job, _beat = watched
+
+    Job.objects.filter(pk=row.pk).update(claim_token=uuid4())
+
+    eventually(lambda: job.lease_lost)
+
+
+def test_a_job_that_is_forgotten_is_left_alone(watched):
+    row, _job, beat = watched
+
+    beat.forget()
+
+    eventually(lambda: Job.objects.get(pk=row.pk).lease_until < timezone.now())
+
+
+def test_a_process_has_one_heartbeat():
+    beat = heartbeat.of_this_process()
+    try:
+        assert heartbeat.of_this_process() is beat
+    finally:
+        beat.end()
+    assert heartbeat.of_this_process() is not beat
+    heartbeat.of_this_process().end()

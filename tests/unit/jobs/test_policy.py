@@ -1,0 +1,21 @@
+"""What declaration and settings say together."""
+
+from jobs import policy
+
+
+def test_a_tasks_own_number_of_attempts_goes_before_the_settings(settings):
+    settings.JOB_MAX_ATTEMPTS = 7
+
+    assert policy.max_attempts_of("test.overrun") == 1
+    assert policy.max_attempts_of("test.add") == 7
+    assert policy.max_attempts_of("a task that is gone") == 7
+
+
+def test_the_base_of_delays_comes_from_the_settings(settings):
+    settings.JOB_RETRY_BASE_SECONDS = 0.5
+
+    assert policy.retry_base_seconds_of("test.add") == 0.5
+
+
+def test_jitter_is_a_tenth_at_most():
+    assert all(0 <= policy.some_jitter() <= 0.1 for _ in range(100))

@@ -1,0 +1,82 @@
+"""Wake-ups in the real broker."""
+
+import json
+import socket
+from base64 import b64decode
+from urllib.parse import unquote
+
+import pytest
+from celery import current_app
+from kombu import Connection
+
+from jobs.publisher import BrokerAway, Publisher
+from jobs.queries import Published
+from tests.integration.stage import broker_of_this_process
+
+QUEUE = "reports"
+
+
+@pytest.fixture
+def queue():
+    """The messages of a queue, as the broker has them."""
+    with Connection(current_app.conf.broker_url) as broker:
+        client = broker.default_channel.client
+        client.delete(QUEUE)
+        yield lambda: [json.loads(text) for text in reversed(client.lrange(QUEUE, 0, -1))]
+        client.delete(QUEUE)
+
+
+@pytest.fixture
+def publisher():
+    publisher = Publisher(current_app._get_current_object())
+    yield publisher
+    publisher.close()
+
+
+@pytest.fixture
+def refusing():
+    """The address of a broker that is not there."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"redis://127.0.0.1:{bound.getsockname()[1]}/0"
+
+
+def published(job_id, attempts=0, **headers):
+    return Published(job_id, "test.note", QUEUE, {"id": job_id, "task": "test.note", **headers}, attempts)
+
+
+def test_a_wake_up_is_an_id_without_arguments(queue, publisher):
+    publisher.publish([published("a", attempts=2, trace="t-1"), published("b")])
+
+    first, second = queue()
+    headers = first["headers"]
+    assert (headers["id"], headers["task"], headers["trace"], headers["retries"]) == (
+        "a",
+        "test.note",
+        "t-1",
+        2,
+    )
+    assert second["headers"]["id"] == "b"
+    assert json.loads(b64decode(first["body"]))[:2] == [[], {}]
+    assert first["properties"]["correlation_id"] == "a"
+
+
+def test_a_broker_that_is_away_names_what_it_did_not_take(refusing):
+    with broker_of_this_process(refusing):
+        publisher = Publisher(current_app._get_current_object())
+        with pytest.raises(BrokerAway) as away:
+            publisher.publish([published("a"), published("b")])
+
+    assert away.value.untaken == ["a", "b"]
+    assert str(away.value)
+
+
+def test_a_connection_that_broke_is_opened_anew(queue, publisher):
+    publisher.publish([published("a")])
+    publisher._connection.default_channel.client.connection_pool.disconnect()
+    publisher.close()
+
+    publisher.publish([published("b")])
+
+    assert [message["headers"]["id"] for message in queue()] == ["a", "b"]
+    assert unquote(current_app.conf.broker_url)

@@ -1,0 +1,110 @@
+"""One relay: publishes what is due, wakes on commit, puts back what the broker did not take."""
+
+import socket
+import threading
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from django.db import connection
+from django.utils import timezone
+from kombu import Connection
+
+from jobs import relay
+from jobs.enqueue import enqueue
+from jobs.models import Job
+from jobs.publisher import BrokerAway, Publisher
+from jobs.relay import Relay, publish_due
+from jobs.states import JobState
+from tests.eventually import eventually
+from tests.integration.stage import broker_of_this_process
+from tests.rows import a_job
+
+QUEUE = "reports"
+
+
+@pytest.fixture(autouse=True)
+def empty_queue():
+    yield
+    with Connection(current_app.conf.broker_url) as broker:
+        broker.default_channel.client.delete(QUEUE, "maintenance")
+
+
+@pytest.fixture
+def running_relay(transactional_db):
+    """A relay in a thread."""
+    stopped = threading.Event()
+
+    def run():
+        Relay(current_app._get_current_object(), stopped.is_set).run()
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    stopped.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.django_db
+def test_what_is_due_is_published_once():
+    a_job(queue=QUEUE, headers={"id": "a"})
+    publisher = Publisher(current_app._get_current_object())
+
+    assert [publish_due([QUEUE], publisher), publish_due([QUEUE], publisher)] == [1, 0]
+    publisher.close()
+
+
+@pytest.mark.django_db
+def test_what_the_broker_did_not_take_stays_due():
+    job = a_job(queue=QUEUE)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with broker_of_this_process(f"redis://127.0.0.1:{bound.getsockname()[1]}/0"):
+            publisher = Publisher(current_app._get_current_object())
+            for _ in range(3):
+                with pytest.raises(BrokerAway):
+                    publish_due([QUEUE], publisher)
+
+    job.refresh_from_db()
+    assert (job.state, job.published_at, job.publications) == ("queued", None, 0)
+
+
+@pytest.mark.usefixtures("running_relay")
+def test_a_commit_wakes_the_relay(settings):
+    settings.JOB_POLL_SECONDS = 8
+    job_id = enqueue("test.note")
+
+    eventually(lambda: Job.objects.get(pk=job_id).published_at, within_seconds=5)
+
+
+@pytest.mark.usefixtures("running_relay")
+def test_a_relay_publishes_a_scheduled_job_when_its_time_has_come():
+    job_id = enqueue("test.note", delay_seconds=0.5)
+
+    eventually(lambda: Job.objects.get(pk=job_id).published_at, within_seconds=5)
+
+
+@pytest.mark.usefixtures("running_relay")
+def test_a_relay_rescues(settings):
+    settings.JOB_LEASE_SECONDS = 1
+    job = a_job(JobState.RUNNING, lease_until=timezone.now() - timedelta(seconds=1), queue=QUEUE)
+
+    eventually(job.failures.exists, within_seconds=30)
+
+
+@pytest.mark.usefixtures("running_relay")
+def test_a_relay_listens_again_after_its_connection_was_cut():
+    first = enqueue("test.note")
+    eventually(lambda: Job.objects.get(pk=first).published_at)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
+    second = enqueue("test.note")
+    eventually(lambda: Job.objects.get(pk=second).published_at)
+    assert relay.BATCH > 1

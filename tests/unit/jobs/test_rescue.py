@@ -1,0 +1,88 @@
+"""What a dead worker held and what the broker lost."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from jobs.canvas import step
+from jobs.enqueue import enqueue
+from jobs.judge import Fate
+from jobs.models import Job
+from jobs.rescue import report_lost, rescue
+from jobs.states import JobState
+from tests.rows import a_job
+from tests.unit.jobs.worker import claimed, publish
+
+pytestmark = pytest.mark.django_db
+
+
+def reread(job):
+    return Job.objects.get(pk=job.pk)
+
+
+def a_lost_job(**fields):
+    return a_job(JobState.RUNNING, lease_until=timezone.now() - timedelta(seconds=1), **fields)
+
+
+def test_a_job_whose_worker_fell_silent_is_due_at_once():
+    job = a_lost_job()
+
+    assert rescue() == 1
+
+    assert reread(job).state == "retrying"
+    assert job.failures.get().fate == "lost"
+    assert publish() == [str(job.pk)]
+
+
+def test_a_job_that_killed_its_last_attempt_is_dead():
+    job = a_lost_job(attempts=5)
+
+    rescue()
+
+    assert reread(job).state == "dead"
+
+
+def test_a_job_that_was_to_stop_is_cancelled_when_it_is_lost():
+    job = a_lost_job(cancel_requested_at=timezone.now())
+
+    rescue()
+
+    assert reread(job).state == "cancelled"
+
+
+def test_a_job_with_a_lease_is_left():
+    job = a_job(JobState.RUNNING)
+
+    assert rescue() == 0
+    assert reread(job).state == "running"
+
+
+def test_an_errback_whose_task_is_gone_does_not_stop_the_rescue_of_others():
+    broken = a_lost_job(attempts=5, canvas={"errbacks": [dict(step("test.removed"))]})
+    other = a_lost_job()
+
+    assert rescue() == 2
+
+    assert (reread(broken).state, reread(other).state) == ("dead", "retrying")
+
+
+def test_a_message_that_was_lost_is_sent_again(settings):
+    settings.JOB_REPUBLISH_SECONDS = 30
+    job = a_job(published_at=timezone.now() - timedelta(seconds=31), publications=1)
+
+    assert rescue() == 1
+
+    assert publish() == [str(job.pk)]
+
+
+def test_a_parent_reports_its_own_process_and_no_other():
+    job_id = enqueue("test.note")
+    claimed(job_id, worker="w@host/7")
+
+    assert not report_lost(job_id, "w@host/8", Fate.LOST, "signal 9")
+    assert report_lost(job_id, "w@host/7", Fate.LOST, "signal 9")
+    assert not report_lost(job_id, "w@host/7", Fate.LOST, "signal 9")
+
+    failure = Job.objects.get(pk=job_id).failures.get()
+    assert (failure.fate, failure.message) == ("lost", "signal 9")

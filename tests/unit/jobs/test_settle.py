@@ -1,0 +1,156 @@
+"""The end of an attempt: outcome, history, result and continuation commit together or not at all."""
+
+import pytest
+from celery import signature
+from django.db import transaction
+
+from jobs import settle
+from jobs.canvas import chain, chord, step
+from jobs.enqueue import enqueue
+from jobs.errors import LeaseLost
+from jobs.judge import Failure, Fate
+from jobs.models import Chord, Job, JobError
+from tests.unit.jobs.worker import attempt, claimed
+
+pytestmark = pytest.mark.django_db
+
+FAILED = Failure(Fate.TRANSIENT, "Transient", "why", "traceback")
+REFUSED = Failure(Fate.PERMANENT, "Permanent", "never")
+
+
+def others_than(job_id):
+    return Job.objects.exclude(pk=job_id)
+
+
+def chained():
+    """Ask for a chain of two; return the id of its first job."""
+    enqueue(chain(step("test.add", 1, 2), signature("test.note")))
+    return str(Job.objects.get().pk)
+
+
+def take_away(job_id):
+    """Give the job to another worker, as the rescuer does."""
+    Job.objects.filter(pk=job_id).update(
+        state="retrying", claim_token=None, lease_until=None, published_at=None
+    )
+    claimed(job_id)
+
+
+def test_success_enqueues_the_next_step_with_the_result():
+    job_id = chained()
+
+    settle.succeed(attempt(job_id), 3)
+
+    assert Job.objects.get(pk=job_id).result == 3
+    follower = others_than(job_id).get()
+    assert (follower.name, follower.args) == ("test.note", [3])
+    assert (str(follower.parent_id), str(follower.root_id)) == (job_id, job_id)
+
+
+def test_a_rollback_takes_settling_and_continuation_back_together():
+    job_id = chained()
+    held = attempt(job_id)
+
+    with transaction.atomic():
+        settle.succeed(held, 3)
+        transaction.set_rollback(True)
+
+    assert Job.objects.get(pk=job_id).state == "running"
+    assert not others_than(job_id).exists()
+
+
+@pytest.mark.parametrize(
+    "settling",
+    [
+        lambda held: settle.succeed(held, 3),
+        lambda held: settle.fail(held, FAILED),
+        lambda held: settle.fail(held, REFUSED),
+        settle.cancel,
+    ],
+)
+def test_who_lost_the_lease_changes_nothing(settling):
+    job_id = chained()
+    held = attempt(job_id)
+    take_away(job_id)
+
+    with pytest.raises(LeaseLost):
+        settling(held)
+
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.attempts, job.result) == ("running", 2, None)
+    assert not others_than(job_id).exists()
+    assert not JobError.objects.exists()
+
+
+def test_a_failed_attempt_is_kept_and_tried_again():
+    job_id = enqueue("test.note")
+
+    verdict = settle.fail(attempt(job_id), FAILED)
+
+    assert not verdict.is_dead
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.error) == ("retrying", "why")
+    [failure] = job.failures.all()
+    assert (failure.attempt, failure.fate, failure.error_class, failure.message, failure.traceback, failure.worker) == (
+        1, "transient", "Transient", "why", "traceback", "w@host/1",
+    )  # fmt: skip
+
+
+def test_the_last_attempt_makes_the_job_dead():
+    job_id = enqueue("test.note")
+    Job.objects.update(attempts=4)
+
+    assert settle.fail(attempt(job_id), FAILED).is_dead
+
+    assert Job.objects.get(pk=job_id).state == "dead"
+
+
+def test_attempts_before_a_retry_by_hand_do_not_count(settings):
+    settings.JOB_RETRY_BASE_SECONDS = 60
+    job_id = enqueue("test.note")
+    Job.objects.update(attempts=5, attempts_before=5, max_attempts=10)
+
+    verdict = settle.fail(attempt(job_id), FAILED)
+
+    assert 60 <= verdict.retry_in_seconds <= 66
+
+
+def test_a_dead_job_calls_its_errbacks_once_an_attempt():
+    job_id = enqueue(step("test.note").on_error(signature("test.note")).on_error(step("test.note", "fixed")))
+
+    settle.fail(attempt(job_id), REFUSED)
+
+    assert sorted(map(str, others_than(job_id).values_list("args", flat=True))) == sorted(
+        [f"['{job_id}']", "['fixed']"]
+    )
+
+
+def test_an_errback_whose_task_is_gone_does_not_keep_the_job_from_being_buried():
+    job_id = enqueue(step("test.note").on_error(step("test.note")))
+    Job.objects.update(canvas={"errbacks": [dict(step("test.removed")), dict(step("test.note", "kept"))]})
+
+    settle.fail(attempt(job_id), REFUSED)
+
+    assert Job.objects.get(pk=job_id).state == "dead"
+    assert others_than(job_id).get().args == ["kept"]
+
+
+def test_a_part_settled_counts_for_its_chord_and_the_last_one_asks_for_the_body():
+    body_id = enqueue(chord([step("test.add", 1, 2), step("test.add", 3, 4)], signature("test.total")))
+    first, second = (str(pk) for pk in Job.objects.order_by("group_index").values_list("pk", flat=True))
+
+    settle.succeed(attempt(second), 7)
+    assert not Job.objects.filter(pk=body_id).exists()
+    settle.succeed(attempt(first), 3)
+
+    assert Job.objects.get(pk=body_id).args == [[3, 7]]
+    assert Chord.objects.get().fired_at
+
+
+def test_a_cancelled_job_calls_nobody():
+    job_id = enqueue(step("test.note").on_error(step("test.note")))
+
+    settle.cancel(attempt(job_id))
+
+    assert Job.objects.get(pk=job_id).state == "cancelled"
+    assert not others_than(job_id).exists()

@@ -1,0 +1,46 @@
+"""A worker without a process: takes, claims and runs one job here and now, as Celery's tracer would."""
+
+from uuid import uuid4
+
+from celery import current_app
+from celery._state import _task_stack
+from celery.exceptions import Ignore, Retry
+
+from jobs import queries, settle
+from jobs.models import Job
+
+LEASE_SECONDS = 60.0
+
+
+def publish(*queues, in_flight=1000):
+    """Take what is due, as a relay does; return the ids."""
+    return [
+        job.id for job in queries.take_due(queues or ("maintenance", "mail"), batch=200, in_flight=in_flight)
+    ]
+
+
+def claimed(job_id, worker="w@host/1", lease_seconds=LEASE_SECONDS):
+    """Publish and claim a job."""
+    publish()
+    return queries.claim(str(job_id), uuid4(), worker, lease_seconds)
+
+
+def attempt(job_id, **options):
+    return settle.Attempt.of(claimed(job_id, **options))
+
+
+def deliver(job_id):
+    """Run the job as a delivered message does; return what Celery would see of it."""
+    publish()
+    task = current_app.tasks[Job.objects.get(pk=job_id).name]
+    _task_stack.push(task)
+    task.push_request(id=str(job_id), called_directly=False, hostname="w@host")
+    try:
+        return task()
+    except (Ignore, Retry) as outcome:
+        return type(outcome)
+    except Exception as error:  # noqa: BLE001 (what the attempt ended with is what the test looks at)
+        return error
+    finally:
+        task.pop_request()
+        _task_stack.pop()
