@@ -1,0 +1,1 @@
+"""The jobs whose effects are counted."""

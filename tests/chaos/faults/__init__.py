@@ -1,0 +1,31 @@
+"""The rows of the table, one file for each kind of fault."""
+
+from tests.chaos.faults import (
+    beat,
+    database,
+    flood,
+    flush,
+    freeze,
+    kill,
+    mail,
+    messages,
+    partition,
+    refuse,
+    stop,
+)
+from tests.chaos.play import ALL
+
+__all__ = [
+    "ALL",
+    "beat",
+    "database",
+    "flood",
+    "flush",
+    "freeze",
+    "kill",
+    "mail",
+    "messages",
+    "partition",
+    "refuse",
+    "stop",
+]

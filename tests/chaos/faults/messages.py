@@ -1,0 +1,110 @@
+"""Messages: twice, late, too large, and such that nobody understands."""
+
+from collections.abc import Iterator
+
+from celery import current_app
+from kombu import Producer
+
+from jobs.enqueue import enqueue
+from jobs.models import Job
+from jobs.publisher import Publisher
+from jobs.queries import Published
+from tests.chaos.brokers import Valkey
+from tests.chaos.load import Load
+from tests.chaos.play import await_quiet, await_running, fault
+from tests.chaos.scene import Scene
+
+QUEUE = "maintenance"
+
+
+def _send_again(times: int) -> None:
+    jobs = [
+        Published(str(job.pk), job.name, job.queue, job.headers, job.attempts) for job in Job.objects.all()
+    ]
+    publisher = Publisher(current_app)
+    publisher.publish(jobs * times)
+    publisher.close()
+
+
+def _send_raw(body: bytes, content_type: str = "application/json", **headers: object) -> None:
+    with current_app.connection_for_write() as connection:
+        Producer(connection).publish(
+            body,
+            exchange="",
+            routing_key=QUEUE,
+            declare=[current_app.amqp.queues[QUEUE]],
+            content_type=content_type,
+            content_encoding="utf-8",
+            headers=headers,
+        )
+
+
+@fault("each message delivered ten times more", "while the jobs wait and run", short=("valkey",))
+def doubled(scene: Scene, load: Load) -> Iterator[None]:
+    await_running()
+    _send_again(10)
+    yield
+    _send_again(2)
+
+
+@fault("each message delivered once more, late", "after its job has ended")
+def late(scene: Scene, load: Load) -> Iterator[None]:
+    await_quiet(30)
+    _send_again(1)
+    yield
+
+
+@fault("messages that nobody understands", "beside healthy ones", short=("valkey",))
+def poison(scene: Scene, load: Load) -> Iterator[None]:
+    _send_raw(b"this is no JSON")
+    _send_raw(b"[]")
+    _send_raw(b"[[], {}, {}]", task="chaos.no_such_task", id="3f0c1f5e-0000-4000-8000-000000000000")
+    _send_raw(b"[[], {}, {}]", task="chaos.leave", id="no uuid at all")
+    _send_raw(b"\x80\x04", content_type="application/x-python-serialize", task="chaos.leave", id="x")
+    _send_raw(b"[[], {}, {}]", task="chaos.leave", id="3f0c1f5e-0000-4000-8000-000000000001")
+    yield
+
+
+@fault("bytes that are no message at all", "in the queue's list", brokers=("valkey",))
+def rubbish(scene: Scene, load: Load) -> Iterator[None]:
+    assert isinstance(scene.broker, Valkey)
+    with scene.broker.client() as client:
+        client.lpush(QUEUE, b"\xff\x00 rubbish", b"{}", b"[1]")
+    yield
+
+
+@fault("jobs of a task that no worker has", "a row of an older or newer release")
+def unknown_task(scene: Scene, load: Load) -> Iterator[None]:
+    for number in range(2):
+        enqueue("chaos.fail", f"gone-{number}", delay_seconds=1)
+    for job in Job.objects.filter(name="chaos.fail"):
+        Job.objects.filter(pk=job.pk).update(
+            name="chaos.removed", headers={**job.headers, "task": "chaos.removed"}
+        )
+    load.asked.dead = {"chaos.removed": 2}
+    yield
+
+
+@fault("jobs with an older signature", "a row of an older release", brokers=("valkey",))
+def older_signature(scene: Scene, load: Load) -> Iterator[None]:
+    for number in range(2):
+        job_id = enqueue("chaos.flood", f"old-{number}", delay_seconds=0.5)
+        Job.objects.filter(pk=job_id).update(kwargs={"a_parameter_that_was_dropped": 1})
+        load.asked.dead["chaos.flood"] = number + 1
+    yield
+
+
+@fault("arguments of 1 MB", "all the time", short=("sqs",))
+def large(scene: Scene, load: Load) -> Iterator[None]:
+    for number in range(3):
+        load.job("chaos.leave", f"large-{number}", 0.0, 0, "x" * 1_000_000)
+    yield
+
+
+@fault("visibility timeout of 2 s, jobs of 5 s", "all the time", brokers=("valkey", "sqs"))
+def impatient(scene: Scene, load: Load) -> Iterator[None]:
+    scene.start_worker("victim", DJANGO_SETTINGS_MODULE="tests.chaos.app.impatient")
+    scene.shorten_visibility(2)
+    for number in range(6):
+        load.row(f"long-{number}", 5)
+    yield
