@@ -294,7 +294,8 @@ def next_due_seconds(queues: Iterable[str], limit: float) -> float:
 def claim(job_id: str, token: UUID, worker: str, lease_seconds: float) -> Claimed | None:
     """Take a published job: running, attempt + 1, lease.
 
-    None where it is not to be had: a second delivery, or another job of its order key is running.
+    None where it is not to be had: a second delivery, or another job of its order key is running or goes before it.
+    The relay sends no message for a job whose turn has not come, but the broker may hold one from an earlier time.
     The commit does not wait for the disk: a claim that a crash of the database forgets is fenced by its random
     token, so its holder can't settle and the job runs again.
     """
@@ -313,7 +314,11 @@ _CLAIM = """
         lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = clock_timestamp()
     from (select set_config('synchronous_commit', 'off', true)) as quick_commit
     where id = %(id)s and state = 'queued' and (order_key is null or not exists (
-        select 1 from jobs_job other where other.order_key = job.order_key and other.state = 'running'))
+        select 1 from jobs_job other
+        where other.order_key = job.order_key
+            and other.state in ('queued', 'scheduled', 'retrying', 'running')
+            and other.id <> job.id
+            and (other.seq < job.seq or other.state = 'running')))
     returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts, attempts_before,
         claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id
 """
