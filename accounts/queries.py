@@ -98,6 +98,11 @@ def exports_of(user_id: UUID | str) -> QuerySet[Export]:
     return Export.objects.filter(user_id=user_id)
 
 
+def ready_exports_of(user_id: UUID | str) -> QuerySet[Export]:
+    """Return the user's exports whose archive is there."""
+    return Export.objects.filter(user_id=user_id, state=ExportState.READY)
+
+
 def running_export(export_id: UUID | str) -> QuerySet[Export]:
     """Return the export, if it is still to be written and its user is still here."""
     return Export.objects.filter(pk=export_id, state=ExportState.RUNNING, user__is_active=True)
