@@ -2,13 +2,13 @@
 
 import re
 import subprocess
-from shutil import which
 
 import promql_parser
 import pytest
 import yaml
 
 from config.env import ROOT
+from tests.harness.installed import may_be_missing
 from tests.unit.monitoring.exposed import metrics_in, series_of_the_exporter
 
 MONITORING = ROOT / "monitoring"
@@ -17,7 +17,7 @@ ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 
 needs_promtool = pytest.mark.skipif(
-    which("promtool") is None,
+    may_be_missing("promtool"),
     reason="promtool is not installed (Debian: apt-get install prometheus); expressions are parsed all the same",
 )
 each_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])

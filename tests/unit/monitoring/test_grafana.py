@@ -3,13 +3,13 @@
 import json
 import re
 import subprocess
-from shutil import which
 
 import promql_parser
 import pytest
 import yaml
 
 from config.env import ROOT
+from tests.harness.installed import may_be_missing
 from tests.unit.monitoring.exposed import labels_of, metrics_in, series_of_the_exporter
 
 BOARD = json.loads((ROOT / "monitoring" / "grafana" / "offstage-jobs.json").read_text())
@@ -41,7 +41,7 @@ def test_a_query_filters_only_by_labels_that_there_are(query):
 
 
 @pytest.mark.skipif(
-    which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
+    may_be_missing("promtool"), reason="promtool is not installed (Debian: apt-get install prometheus)"
 )
 def test_promtool_takes_every_query_for_a_rule(tmp_path):
     rules = [
