@@ -140,6 +140,7 @@ PUSH_PRIVATE_ORIGINS = ENV.push.private_origins
 # --- Browsers
 
 HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -166,12 +167,13 @@ THROTTLES = dict(ENV.web.throttles)
 REST_FRAMEWORK = {
     # Tokens first: the first one decides whether a stranger gets 401 with WWW-Authenticate, or 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "accounts.bearer.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.Json"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.Lenient",
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "api.schema.OffstageSchema",
     "EXCEPTION_HANDLER": "api.answers.exception_handler",

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
-from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+
+from accounts.bearer import BearerAuthentication
 
 
 async def user_id_of(request: HttpRequest) -> UUID | None:
@@ -19,7 +20,7 @@ async def user_id_of(request: HttpRequest) -> UUID | None:
 
 def _by_token(request: HttpRequest) -> UUID | None:
     try:
-        found: Any = TokenAuthentication().authenticate(request)
+        found: Any = BearerAuthentication().authenticate(request)
     except AuthenticationFailed:
         return None
     return None if found is None else found[0].pk
