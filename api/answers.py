@@ -85,11 +85,18 @@ def flat(detail: Any) -> dict[str, Any]:
 def _pairs(detail: dict[str, Any], prefix: str) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
     for name, inner in detail.items():
-        if isinstance(inner, dict):
+        if name == "non_field_errors" and prefix:
+            found.append((prefix.rstrip("."), _sentences(inner)))
+        elif isinstance(inner, dict) and not _is_list(inner):
             found += _pairs(inner, f"{prefix}{name}.")
         else:
             found.append((f"{prefix}{name}", _sentences(inner)))
     return found
+
+
+def _is_list(detail: dict[Any, Any]) -> bool:
+    """Say whether the errors are those of a list's items, which REST framework numbers."""
+    return all(isinstance(key, int) for key in detail)
 
 
 def _sentences(detail: Any) -> list[str]:
@@ -97,7 +104,8 @@ def _sentences(detail: Any) -> list[str]:
         return [sentence for inner in detail.values() for sentence in _sentences(inner)]
     if isinstance(detail, list | tuple):
         return [sentence for inner in detail for sentence in _sentences(inner)]
-    return [str(detail)]
+    # A reason may repeat what was sent, and half a surrogate pair cannot be sent back.
+    return [str(detail).encode(errors="backslashreplace").decode()]
 
 
 def handler400(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:

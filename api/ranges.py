@@ -17,7 +17,8 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_http_date_safe
 
 PIECE_BYTES = 256 * 1024
-BYTE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII)
+# Python refuses to read a number of more than 4300 digits.
+BYTE_RANGE = re.compile(r"bytes=\s*(\d{0,999})-(\d{0,999})\s*", re.ASCII)
 CONTENT_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".mpd": "application/dash+xml",

@@ -115,6 +115,25 @@ def test_invalid_input_is_answered_by_field_and_inner_fields_with_their_path(cli
     }
 
 
+def test_reasons_about_a_list_stand_under_its_name(client):
+    assert flat({"state": {0: ["No."], 3: ["No."]}}) == {"state": ["No.", "No."]}
+
+
+def test_an_inner_object_that_is_none_is_named_itself(client):
+    answer = client.post(
+        "/api/framework/x", {"email": "a@example.org", "keys": "x"}, content_type="application/json"
+    )
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["keys"]
+
+
+def test_a_reason_that_repeats_half_a_surrogate_pair_can_be_sent():
+    (reason,) = flat({"state": ["\ud800 is not a valid choice."]})["state"]
+
+    assert reason == "\\ud800 is not a valid choice."
+
+
 def test_a_body_that_is_no_json_is_answered_with_a_detail(client):
     answer = client.post("/api/framework/x", "{", content_type="application/json")
 

@@ -38,8 +38,12 @@ def add_rows(numbers, at=None):
         )
 
 
+def answered(query: str):
+    return Rows.as_view()(APIRequestFactory().get(f"/?{query}"))
+
+
 def page(query: str):
-    return Rows.as_view()(APIRequestFactory().get(f"/?{query}")).data
+    return answered(query).data
 
 
 def every_key(size: int) -> list[str]:
@@ -81,3 +85,30 @@ def test_a_page_has_200_rows_at_most():
     add_rows(range(201))
 
     assert len(page("page_size=1000")["results"]) == 200
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("abc", "%00", "%ED%A0%80", "a.exe"),
+        *("cD0lMDA=", "cD14", "cD0xMDAwMC0wMS0wMQ=="),  # positions: NUL, x, the year 10000
+        *("cj14", "bz0tNQ==", "bz14"),  # a direction and offsets that are none
+    ],
+)
+def test_a_cursor_that_is_none_of_ours_is_refused(cursor):
+    answer = answered(f"cursor={cursor}")
+
+    assert (answer.status_code, answer.data) == (400, {"cursor": ["Invalid cursor."]})
+
+
+@pytest.mark.parametrize("size", ["x", "0", "-1", "1.5", "null", "", "1&page_size=x", "%D9%A1"])
+def test_a_size_that_is_no_number_is_refused(size):
+    answer = answered(f"page_size={size}")
+
+    assert (answer.status_code, list(answer.data)) == (400, ["page_size"])
+
+
+def test_a_number_of_five_thousand_digits_is_a_large_page():
+    add_rows(range(3))
+
+    assert len(page(f"page_size={'9' * 5000}")["results"]) == 3
