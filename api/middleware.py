@@ -1,8 +1,6 @@
 """One id for each request: on its answer, on every log line, on the jobs that it asks for."""
 
-import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -12,11 +10,9 @@ from django.http import HttpRequest, HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api import answers
+from api.request_id import HEADER, sane_request_id
 
 log = structlog.get_logger(__name__)
-
-HEADER = "X-Request-ID"
-SANE_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 type_of_answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
@@ -72,13 +68,6 @@ class RequestContext:
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return answer
-
-
-def sane_request_id(given: str | None) -> str:
-    """Return the client's id where it is harmless in a log, else a new one."""
-    if given is not None and SANE_ID.fullmatch(given):
-        return given
-    return uuid.uuid4().hex
 
 
 def shown_path(request: HttpRequest) -> str:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.views.decorators.http import require_GET
 from rest_framework.renderers import JSONRenderer
 
+from api.methods import only
 from media_pipeline import announcements, queries
 from media_pipeline.access import user_id_of
 from media_pipeline.serializers import VideoSerializer
@@ -24,7 +24,7 @@ _PING_SECONDS: Final = 15.0
 _RETRY_MILLISECONDS: Final = 2000
 
 
-@require_GET
+@only("GET")
 async def events(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa: A002 - the path's word
     """Answer with the film now and after each change, then `end`."""
     owner_id = await user_id_of(request)

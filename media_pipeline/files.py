@@ -2,14 +2,14 @@
 
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.views.decorators.http import require_safe
 
+from api.methods import only
 from api.ranges import serve_file
 from media_pipeline import queries, storage
 from media_pipeline.access import user_id_of
 
 
-@require_safe
+@only("GET", "HEAD")
 async def file(request: HttpRequest, id: str, path: str) -> HttpResponseBase:  # noqa: A002 - the path's word
     """Answer with an output file. Relative URIs inside playlists resolve below the same film."""
     owner_id = await user_id_of(request)

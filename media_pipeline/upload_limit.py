@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from api.request_id import HEADER, sane_request_id
 from media_pipeline.upload_handler import ENVELOPE_BYTES, too_large
 
 _PATHS = frozenset({"/api/videos", "/videos/upload"})
@@ -35,13 +36,13 @@ class UploadLimit:
         allowed = settings.VIDEO_MAX_BYTES + ENVELOPE_BYTES
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > allowed:
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         try:
             await self._inner(scope, _counted(receive, allowed), send)
         except _TooMuch:
             # Django reads the body first, so nothing was answered yet.
-            await _refuse(send)
+            await _refuse(scope, send)
 
 
 class _TooMuch(Exception):
@@ -62,10 +63,12 @@ def _counted(receive: Receive, allowed: int) -> Receive:
     return counted
 
 
-async def _refuse(send: Send) -> None:
+async def _refuse(scope: Message, send: Send) -> None:
     body = json.dumps({"file": [too_large().detail]}).encode()
     # The rest of the body is not read: the connection cannot be used again.
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     headers.append((b"content-length", str(len(body)).encode()))
+    asked = dict(scope["headers"]).get(HEADER.lower().encode(), b"").decode("latin-1")
+    headers.append((HEADER.lower().encode(), sane_request_id(asked).encode()))
     await send({"type": "http.response.start", "status": 400, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,6 +1,5 @@
 import asyncio
 import logging
-import re
 import sys
 
 import pytest
@@ -9,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client
 
 from api.answers import handler404, handler500  # noqa: F401 (Django finds them by name)
-from api.middleware import sane_request_id
 from api.routes import route
 
 
@@ -44,11 +42,6 @@ def test_a_sane_id_of_the_client_is_kept_and_echoed():
 
     assert answer.headers["X-Request-ID"] == "build-7.a_1"
     assert answer.text == "build-7.a_1"
-
-
-@pytest.mark.parametrize("given", [None, "", "a b", "x" * 65, "a\nlevel=error", "é"])
-def test_any_other_id_is_replaced_by_one_of_ours(given):
-    assert re.fullmatch("[0-9a-f]{32}", sane_request_id(given))
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/broken", "/nothing"])

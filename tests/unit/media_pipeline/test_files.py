@@ -1,5 +1,7 @@
 """Output files: to their owner, with ranges, and nothing but output files."""
 
+import json
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
@@ -102,4 +104,11 @@ def test_nothing_but_output_files_is_served(film, owner, path, tmp_path):
 
 
 def test_other_methods_are_refused(film, owner):
-    assert ask(film, "film/360.mp4", owner, method="post")[0] == 405
+    status, headers, body = ask(film, "film/360.mp4", owner, method="post")
+
+    assert (status, headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert json.loads(body) == {"detail": 'Method "POST" not allowed.'}
+
+
+def test_a_token_that_is_no_text_is_nobodys(film):
+    assert ask(film, "film/360.mp4", Authorization="Bearer \xff")[0] == 404

@@ -26,9 +26,12 @@ def ask(*, path="/api/videos", method="POST", announced: int | None = None, piec
         await send({"type": "http.response.start", "status": 202, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    headers = [] if announced is None else [(b"content-length", str(announced).encode())]
+    headers = [(b"x-request-id", b"mine")]
+    if announced is not None:
+        headers.append((b"content-length", str(announced).encode()))
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
     async_to_sync(UploadLimit(inner))(scope, receive, send)
+    assert sent[0]["status"] == 202 or (b"x-request-id", b"mine") in sent[0]["headers"]
     return sent[0]["status"], json.loads(sent[1]["body"]), len(pieces) - len(waiting)
 
 
