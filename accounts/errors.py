@@ -38,6 +38,13 @@ class WrongPassword(Refused):
         super().__init__("Wrong password.", field="password")
 
 
+class AddressTooLong(Refused):
+    """The address, as it would be stored, is longer than any that mail reaches."""
+
+    def __init__(self) -> None:
+        super().__init__("This address is too long.", field="email")
+
+
 class BadSubscription(Refused):
     """A push subscription that no message could or may be sent to."""
 

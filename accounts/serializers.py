@@ -6,19 +6,20 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from accounts.models import ADDRESS_MAX_CHARACTERS, Deletion, DeletionStep, Export, ExportState, Project, User
+from api.fields import Address, Text, Url
 
 PASSWORD_MAX_CHARACTERS = 1000
 """Bounds the work of one hash; any passphrase fits."""
 
 
-def address_field(**options: Any) -> serializers.EmailField:
+def address_field(**options: Any) -> Address:
     """Return the field of an address."""
-    return serializers.EmailField(max_length=ADDRESS_MAX_CHARACTERS, **options)
+    return Address(max_length=ADDRESS_MAX_CHARACTERS, **options)
 
 
-def password_field() -> serializers.CharField:
+def password_field() -> Text:
     """Return the field of a password, taken as typed: a blank at either end may be part of it."""
-    return serializers.CharField(max_length=PASSWORD_MAX_CHARACTERS, trim_whitespace=False, write_only=True)
+    return Text(max_length=PASSWORD_MAX_CHARACTERS, trim_whitespace=False, write_only=True)
 
 
 class SignupIn(serializers.Serializer[Any]):
@@ -26,7 +27,7 @@ class SignupIn(serializers.Serializer[Any]):
 
     email = address_field()
     password = password_field()
-    name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    name = Text(max_length=150, required=False, allow_blank=True, default="")
 
 
 class SignupOut(serializers.Serializer[Any]):
@@ -39,7 +40,7 @@ class SignupOut(serializers.Serializer[Any]):
 class TokenIn(serializers.Serializer[Any]):
     """A token out of a mail."""
 
-    token = serializers.CharField(max_length=200)
+    token = Text(max_length=200)
 
 
 class NewPasswordIn(TokenIn):
@@ -57,7 +58,7 @@ class AddressIn(serializers.Serializer[Any]):
 class LoginIn(serializers.Serializer[Any]):
     """Who logs in."""
 
-    email = serializers.CharField(max_length=ADDRESS_MAX_CHARACTERS)
+    email = Text(max_length=ADDRESS_MAX_CHARACTERS)
     password = password_field()
 
 
@@ -76,6 +77,8 @@ class DetailOut(serializers.Serializer[Any]):
 
 class AccountOut(serializers.ModelSerializer[User]):
     """The user, as the user sees it."""
+
+    name = Text(max_length=150, required=False, allow_blank=True)
 
     class Meta:
         model = User
@@ -133,6 +136,8 @@ class ExportOut(serializers.ModelSerializer[Export]):
 class ProjectOut(serializers.ModelSerializer[Project]):
     """A project."""
 
+    name = Text(max_length=200)
+
     class Meta:
         model = Project
         fields = ("id", "name", "created_at")
@@ -142,14 +147,14 @@ class ProjectOut(serializers.ModelSerializer[Project]):
 class PushKeysIn(serializers.Serializer[Any]):
     """The browser's keys."""
 
-    p256dh = serializers.CharField(max_length=100)
-    auth = serializers.CharField(max_length=50)
+    p256dh = Text(max_length=100)
+    auth = Text(max_length=50)
 
 
 class PushEndpoint(serializers.Serializer[Any]):
     """The browser's address at its push service."""
 
-    endpoint = serializers.URLField(max_length=1000)
+    endpoint = Url(max_length=1000)
 
 
 class PushSubscriptionIn(PushEndpoint):

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import emails, password_rules, queries, tokens
-from accounts.models import TokenPurpose, User
+from accounts.errors import AddressTooLong
+from accounts.models import ADDRESS_MAX_CHARACTERS, TokenPurpose, User
 from jobs.enqueue import enqueue
 
 log = structlog.get_logger(__name__)
@@ -21,10 +22,12 @@ def sign_up(address: str, password: str, name: str) -> None:
     Nothing tells the two apart from outside: the same statements run, the password is hashed, the caller
     learns nothing. Where the address was never proven, the newest sign-up counts: its password and name
     replace the old ones, so that a stranger who signed up first is locked out by the owner's own sign-up.
-    Raises ValidationError for a weak password.
+    Raises ValidationError for a weak password, AddressTooLong.
     Twice: one account; of two at the same moment the unique constraint lets one in, the other finds it.
     """
     password_rules.check(password, User(email=address, name=name))
+    if len(User.objects.normalize_email(address)) > ADDRESS_MAX_CHARACTERS:
+        raise AddressTooLong  # a domain may grow when it is written small
     # Hashed before the transaction opens: it takes a tenth of a second, and no row need be locked for it.
     newcomer = User(email=User.objects.normalize_email(address), password=make_password(password), name=name)
     with transaction.atomic():

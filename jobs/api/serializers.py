@@ -56,11 +56,21 @@ class WantedSerializer(serializers.Serializer[None]):
     queue = serializers.CharField(required=False, allow_blank=True)
 
 
+class TaskName(serializers.CharField):
+    """The name of a task; a number is none, though REST framework would write it out."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Return the name."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class RetryAllSerializer(serializers.Serializer[None]):
     """Which jobs to retry: dead or cancelled ones, of one task or of all."""
 
     state = serializers.ChoiceField(choices=[(state.value, state.label) for state in RETRYABLE])
-    name = serializers.CharField(required=False, allow_blank=True, default="")
+    name = TaskName(required=False, allow_blank=True, default="")
 
 
 class RetriedSerializer(serializers.Serializer[None]):

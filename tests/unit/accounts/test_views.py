@@ -56,6 +56,10 @@ def test_the_answer_for_a_taken_address_is_the_same_to_the_letter(a_user, api, s
         ({"password": "short"}, "password"),
         ({"password": "x" * 1001}, "password"),
         ({"name": "x" * 151}, "name"),
+        # Fits, and does not once it is written small.
+        ({"email": "a@" + 4 * (60 * "\u0130" + ".") + "org"}, "email"),
+        *(({field: 7}, field) for field in SIGNUP),
+        *(({field: "a\x00b"}, field) for field in SIGNUP),
     ],
 )
 def test_a_bad_sign_up_answers_400_with_the_field(api, change, field):
