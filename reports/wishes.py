@@ -1,6 +1,6 @@
 """Asking for a report, and what becomes of the wish."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from django.db import transaction
 
@@ -18,6 +18,9 @@ def wish(kind: ReportKind, day: date | None, now: datetime) -> Report:
 
     Raises NotOverYet. Twice: the same report and the same job; a failed report's job is queued again.
     """
+    # Before the period is computed: it may end after the last day that there is.
+    if day is not None and day > now.astimezone(UTC).date():
+        raise NotOverYet
     period = periods.period_with(kind, day) if day else periods.last_over(kind, now)
     if not period.is_over(now):
         raise NotOverYet

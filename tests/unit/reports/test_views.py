@@ -76,6 +76,8 @@ def test_a_file_that_is_not_there_yet_is_404(staff):
         ({"kind": "yearly"}, "kind"),
         ({"kind": "daily", "day": "soon"}, "day"),
         ({"kind": "daily", "day": "2999-01-01"}, "day"),
+        ({"kind": "weekly", "day": "9999-12-31"}, "day"),
+        ({"kind": "\ud800"}, "kind"),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused_by_field(staff, body, field):

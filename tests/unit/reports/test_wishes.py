@@ -39,10 +39,11 @@ def test_a_day_and_a_week_that_begin_together_are_two_reports():
     assert Report.objects.count() == Job.objects.count() == 2
 
 
-@pytest.mark.parametrize("day", [date(2026, 1, 12), date(2027, 1, 1)])
-def test_a_period_that_is_not_over_is_refused(day):
+@pytest.mark.parametrize("kind", ReportKind)
+@pytest.mark.parametrize("day", [date(2026, 1, 12), date(2027, 1, 1), date.max])
+def test_a_period_that_is_not_over_is_refused(kind, day):
     with pytest.raises(NotOverYet):
-        wishes.wish(ReportKind.DAILY, day, NOW)
+        wishes.wish(kind, day, NOW)
 
     assert not Report.objects.exists()
 
