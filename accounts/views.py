@@ -34,8 +34,17 @@ from accounts.models import Deletion, DeletionState, Export, ExportState, Projec
 from api.idempotency import idempotent
 from api.pagination import NewestFirst
 from api.ranges import serve_file
+from api.schema import LOCATION
 
 NOTHING = OpenApiResponse(description="Done")
+UNVERIFIED = OpenApiResponse(description="The address was never proven")
+PARTS = {
+    (200, "application/zip"): OpenApiTypes.BINARY,
+    (206, "application/zip"): OpenApiTypes.BINARY,
+    304: OpenApiResponse(description="The copy that the client has is good"),
+    412: OpenApiResponse(description="The copy that the client has a part of is another one"),
+    416: OpenApiResponse(description="There are no such bytes"),
+}
 
 
 class Door(generics.GenericAPIView[Any]):
@@ -105,7 +114,7 @@ class Login(OpenDoor):
     serializer_class = serializers.LoginIn
     throttle_classes = (throttles.LoginThrottle,)
 
-    @extend_schema(operation_id="login", responses=serializers.LoginOut)
+    @extend_schema(operation_id="login", responses={200: serializers.LoginOut, 403: UNVERIFIED})
     def post(self, request: Request) -> Response:
         """Exchange address and password for a bearer token."""
         sent = self.sent(request)
@@ -181,6 +190,7 @@ class Account(Door):
 
     @extend_schema(
         operation_id="account_destroy",
+        parameters=[LOCATION],
         request=serializers.PasswordIn,
         responses={202: serializers.StartedOut},
     )
@@ -216,7 +226,12 @@ class Exports(generics.GenericAPIView[Export]):
 
     serializer_class = serializers.StartedOut
 
-    @extend_schema(operation_id="account_export", request=None, responses={202: serializers.StartedOut})
+    @extend_schema(
+        operation_id="account_export",
+        parameters=[LOCATION],
+        request=None,
+        responses={202: serializers.StartedOut},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         """Begin to write a ZIP of all that is stored about you."""
@@ -246,11 +261,9 @@ class ExportArchive(OwnExport):
 
     def get_queryset(self) -> QuerySet[Export]:
         """Return the asker's exports that are ready."""
-        return super().get_queryset().filter(state=ExportState.READY)
+        return queries.ready_exports_of(asker(self.request).pk)
 
-    @extend_schema(
-        operation_id="account_export_archive", responses={(200, "application/zip"): OpenApiTypes.BINARY}
-    )
+    @extend_schema(operation_id="account_export_archive", responses=PARTS)
     def get(self, request: Request, id: str) -> HttpResponseBase:  # type: ignore[override]  # noqa: A002
         """Download the ZIP."""
         path = export.archive_path(self.get_object().pk)

@@ -34,63 +34,31 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-ERRORS = {
-    "400": "What was sent is at fault",
-    "401": "Not logged in",
-    "403": "Not allowed",
-    "404": "Not found, or someone else's",
-    "409": "The present state does not allow it",
-    "422": "The Idempotency-Key was used for a different request",
-    "429": "Too many requests; see Retry-After",
-    "503": "The database is not reachable; see Retry-After",
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string", "enum": ["video", "end"]},
+        "data": {"type": "string"},
+    },
+    "required": ["event", "data"],
 }
-EVERYWHERE = ("429", "503")
 
 
 def finish(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
-    """Return the document with paths as README writes them, every error documented, and the event stream added."""
+    """Return the document with paths as README writes them, the refusals' shapes, and the event stream added."""
+    # Here, for the settings name this module, and that one reads them.
+    from api.schema import HEADERS, INVALID_INPUT, REFUSAL, document_refusals  # noqa: PLC0415 - as above
+
     result["paths"] = {path.rstrip("/"): item for path, item in result["paths"].items()}
     if "/api/videos/{id}" in result["paths"]:
-        result["paths"]["/api/videos/{id}/events"] = {"get": _events(result)}
-    schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Refusal"] = {
-        "type": "object",
-        "properties": {"detail": {"type": "string"}},
-        "required": ["detail"],
-    }
-    schemas["InvalidInput"] = {
-        "type": "object",
-        "description": "The fields at fault, each with its reasons; or a `detail` that belongs to no field.",
-        "additionalProperties": {
-            "oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
-        },
-    }
-    for path, item in result["paths"].items():
-        for method, operation in item.items():
-            for status in _errors_of(path, method, operation):
-                operation["responses"].setdefault(status, _error(status))
+        events = _events(result)
+        document_refusals(events, {"401", "404", "503"})
+        result["paths"]["/api/videos/{id}/events"] = {"get": events}
+    components = result.setdefault("components", {})
+    components["headers"] = HEADERS
+    components.setdefault("schemas", {}).update(Refusal=REFUSAL, InvalidInput=INVALID_INPUT)
     return result
-
-
-def _errors_of(path: str, method: str, operation: Schema) -> list[str]:
-    found = list(EVERYWHERE)
-    if "requestBody" in operation or operation.get("parameters"):
-        found.append("400")
-    if {} not in operation.get("security", []):
-        found += ["401", "403"]
-    if "{" in path:
-        found.append("404")
-    if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", [])):
-        found += ["409", "422"]
-    if method == "post" and "{" in path:
-        found.append("409")
-    return sorted(set(found))
-
-
-def _error(status: str) -> Schema:
-    name = "InvalidInput" if status == "400" else "Refusal"
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {"description": ERRORS[status], "content": content}
 
 
 def _events(result: Schema) -> Schema:
@@ -106,7 +74,7 @@ def _events(result: Schema) -> Schema:
         "responses": {
             "200": {
                 "description": "The stream",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"schema": EVENT}},
             }
         },
     }

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api.errors import NotFound
 from api.idempotency import idempotent
 from api.pagination import NewestFirst
+from api.schema import LOCATION
 from media_pipeline import erase, lifecycle, queries, uploads
 from media_pipeline.models import Video
 from media_pipeline.serializers import UploadSerializer, VideoSerializer
@@ -65,7 +66,8 @@ class Videos(_OwnVideos):
     @extend_schema(
         operation_id="videos_create",
         request={"multipart/form-data": UploadSerializer},
-        responses={202: VideoSerializer},
+        parameters=[LOCATION],
+        responses={202: VideoSerializer, 507: OpenApiResponse(description="No room for the film")},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -97,7 +99,9 @@ class OneVideo(_OwnVideos):
 class CancelVideo(_OwnVideos):
     """Stop a film's work."""
 
-    @extend_schema(operation_id="videos_cancel", request=None, responses={202: VideoSerializer})
+    @extend_schema(
+        operation_id="videos_cancel", parameters=[LOCATION], request=None, responses={202: VideoSerializer}
+    )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
         """Stop the work, keeping what is done; 409 where nothing is under way."""
         video = self.own(id)
@@ -108,7 +112,9 @@ class CancelVideo(_OwnVideos):
 class RetryVideo(_OwnVideos):
     """Work on a film again."""
 
-    @extend_schema(operation_id="videos_retry", request=None, responses={202: VideoSerializer})
+    @extend_schema(
+        operation_id="videos_retry", parameters=[LOCATION], request=None, responses={202: VideoSerializer}
+    )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
         """Work on it again, keeping what is done; 409 unless it failed or was cancelled."""
         video = self.own(id)

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAdminUser
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api.errors import NotFound
 from api.idempotency import idempotent
 from api.ranges import content_type_of
+from api.schema import LOCATION
 from reports import files, queries, wishes
 from reports.models import Report, ReportKind
 from reports.serializers import ReportSerializer, WishSerializer
@@ -42,7 +43,12 @@ class Reports(_StaffView):
         page = self.paginate_queryset(queries.all_reports())
         return self.get_paginated_response(ReportSerializer(page, many=True).data)
 
-    @extend_schema(operation_id="reports_create", request=WishSerializer, responses={202: ReportSerializer})
+    @extend_schema(
+        operation_id="reports_create",
+        parameters=[LOCATION],
+        request=WishSerializer,
+        responses={202: ReportSerializer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         """Ask for a report; for a period that has one, that one is returned."""
@@ -68,7 +74,7 @@ class ReportFile(_StaffView):
 
     @extend_schema(
         operation_id="reports_file",
-        responses={200: OpenApiResponse(OpenApiTypes.BINARY, description="The page, table or document")},
+        responses={(200, form): OpenApiTypes.BINARY for form in ("text/html", "text/csv", "application/pdf")},
     )
     def get(self, request: Request, id: str, form: str) -> HttpResponse:  # noqa: A002 - the path's word
         """Download a report as HTML, CSV or PDF."""
