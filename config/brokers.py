@@ -19,6 +19,20 @@ def worker_options(broker_url: str) -> Mapping[str, Any]:
     return {"worker_disable_prefetch": True} if _kind(broker_url) == "redis" else {}
 
 
+def repair(broker_url: str) -> None:
+    """Mend the transport of the broker behind `broker_url`, where we have a repair. Twice: nothing more happens."""
+    # Imported only where they are used: each brings a client library with it.
+    match _kind(broker_url):
+        case "redis":
+            from config import redis_reconnect  # noqa: PLC0415
+
+            redis_reconnect.install()
+        case "sqs":
+            from config import sqs_reconnect  # noqa: PLC0415
+
+            sqs_reconnect.install()
+
+
 def _kind(broker_url: str) -> str:
     scheme = urlsplit(broker_url).scheme.removesuffix("+socket")
     return {"rediss": "redis", "amqps": "amqp"}.get(scheme, scheme)
@@ -53,6 +67,8 @@ def _sqs(broker_url: str) -> Mapping[str, Any]:
         # Long polls: an answer the moment there is a message, and the fewest paid requests while there is none.
         "wait_time_seconds": 20,
         "polling_interval": 0,
+        # botocore's own are a minute, five times over. Whoever asks tries again by itself: relay, worker.
+        "client-config": {"connect_timeout": 2, "read_timeout": 25, "retries": {"total_max_attempts": 1}},
         "queue_name_prefix": "offstage-",
         # A host of one's own is a local stand-in that speaks plain http; AWS itself is named by leaving it out.
         "is_secure": not host or host.endswith(".amazonaws.com"),

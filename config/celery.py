@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from config import brokers, env, queues, redis_reconnect, schedule, worker
+from config import brokers, env, queues, schedule, worker
 from config.services import ensure
 from jobs.app import JobsApp
 
@@ -13,7 +13,7 @@ if not settings.configured:
     ensure(env.load())
     worker.stop_in_time()
 
-redis_reconnect.install()
+brokers.repair(settings.BROKER_URL)
 
 app = JobsApp("config")
 app.conf.update(
