@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from billiard.exceptions import WorkerLostError
+from celery import signals
 from celery.worker import state
 from celery.worker.request import Request
 from django.db import Error, connections
@@ -44,12 +45,21 @@ class JobRequest(Request):
         self._report(lambda worker: queries.hand_back(self.id, worker))
 
     def _report(self, tell: Callable[[str], bool]) -> None:
-        if not self.worker_pid:
-            return
-        try:
-            tell(f"{self.hostname}/{self.worker_pid}")
-        except Error as error:
-            log.warning("report_to_ledger_failed", job_id=self.id, reason=str(error))
-        finally:
-            # A connection left open here would be shared by every pool process forked later.
-            connections.close_all()
+        if self.worker_pid:
+            _tell_ledger(self.id, lambda: tell(f"{self.hostname}/{self.worker_pid}"))
+
+
+@signals.task_unknown.connect
+def refuse_unknown(sender: Any, id: str, name: str, **_event: Any) -> None:  # noqa: A002 - Celery's own name
+    """Tell the ledger of a job that this worker has no task for; Celery would drop it without a word to anybody."""
+    _tell_ledger(id, lambda: rescue.refuse_unknown(id, sender.hostname, name))
+
+
+def _tell_ledger(job_id: str, tell: Callable[[], bool]) -> None:
+    try:
+        tell()
+    except Error as error:
+        log.warning("report_to_ledger_failed", job_id=job_id, reason=str(error))
+    finally:
+        # A connection left open here would be shared by every pool process forked later.
+        connections.close_all()

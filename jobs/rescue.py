@@ -1,5 +1,7 @@
 """Brings back what a dead worker held and what the broker lost."""
 
+from uuid import uuid4
+
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -30,6 +32,21 @@ def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
     if held is not None:
         _settle_lost(held, Failure(fate, "WorkerLost", reason))
     return held is not None
+
+
+@transaction.atomic
+def refuse_unknown(job_id: str, worker: str, name: str) -> bool:
+    """Charge an attempt to a job whose task `worker` does not have, and let it wait for its next one.
+
+    While a release rolls out another worker may have the task; where none ever does, the job ends dead with this
+    reason. False where the job is not waiting to be claimed.
+    """
+    claimed = queries.claim(job_id, uuid4(), worker, settings.JOB_LEASE_SECONDS)
+    if claimed is not None:
+        reason = f"{worker} has no task {name!r}: renamed, removed, or of a newer release"
+        settle.fail(settle.Attempt.of(claimed), Failure(Fate.BUG, "NotRegistered", reason))
+        log.error("task_unknown", job_id=job_id, name=name, worker=worker)
+    return claimed is not None
 
 
 @transaction.atomic

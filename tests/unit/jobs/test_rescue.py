@@ -9,7 +9,7 @@ from jobs.canvas import step
 from jobs.enqueue import enqueue
 from jobs.judge import Fate
 from jobs.models import Job
-from jobs.rescue import report_lost, rescue
+from jobs.rescue import refuse_unknown, report_lost, rescue
 from jobs.states import JobState
 from tests.rows import a_job
 from tests.unit.jobs.worker import claimed, publish
@@ -86,3 +86,24 @@ def test_a_parent_reports_its_own_process_and_no_other():
 
     failure = Job.objects.get(pk=job_id).failures.get()
     assert (failure.fate, failure.message) == ("lost", "signal 9")
+
+
+def test_a_task_that_a_worker_does_not_have_costs_an_attempt_until_the_job_is_dead():
+    job = a_job(name="test.removed", max_attempts=2, published_at=timezone.now())
+
+    assert refuse_unknown(str(job.pk), "w@host", "test.removed")
+
+    assert reread(job).state == "retrying"
+    Job.objects.update(state="queued")
+    assert refuse_unknown(str(job.pk), "w@host", "test.removed")
+    assert reread(job).state == "dead"
+    assert reread(job).error == "w@host has no task 'test.removed': renamed, removed, or of a newer release"
+
+
+def test_a_second_message_of_an_unknown_task_charges_nothing():
+    job = a_job(name="test.removed", published_at=timezone.now())
+    refuse_unknown(str(job.pk), "w@host", "test.removed")
+
+    assert not refuse_unknown(str(job.pk), "w@host", "test.removed")
+
+    assert reread(job).attempts == 1
