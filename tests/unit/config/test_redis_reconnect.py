@@ -57,3 +57,18 @@ def test_a_message_is_still_acknowledged_while_the_broker_is_there(taken):
     message.channel.qos._flush()
 
     assert client.hlen("unacked") == before - 1
+
+
+@pytest.mark.parametrize("rubbish", [b"\xff\x00 no text", b"no json", b"{}", b"[1]", b'{"properties": {}}'])
+def test_rubbish_in_a_queue_is_left_out_and_the_message_behind_it_comes(rubbish):
+    with Connection(settings.BROKER_URL) as connection:
+        name = f"test-{uuid.uuid4()}"
+        queue = connection.SimpleQueue(name)
+        queue.channel.client.lpush(name, rubbish)
+        queue.put({"a": 1})
+
+        message = queue.get(timeout=5)
+
+        assert message.payload == {"a": 1}
+        message.ack()
+        queue.close()
