@@ -83,6 +83,7 @@ def test_a_scheduler_killed_before_it_saved_the_tick_does_not_double_it():
     scheduler().tick()
 
     assert Job.objects.count() == before >= 1
+    assert all(key.endswith(":00") for key in Job.objects.values_list("unique_key", flat=True))
 
 
 @pytest.mark.django_db(transaction=True)

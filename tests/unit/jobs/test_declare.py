@@ -10,12 +10,12 @@ LINE = {"queue": "mail", "soft_seconds": 20, "hard_seconds": 30}
 
 def test_a_misspelt_option_is_an_error_where_it_is_written():
     with pytest.raises(TypeError, match="atomicc"):
-        job("test.misspelt", **LINE, atomicc=True)
+        job("test.misspelt", **LINE, atomicc=True)  # type: ignore[call-arg]  # the case
 
 
 def test_queue_and_time_limits_must_be_said():
     with pytest.raises(TypeError, match="queue"):
-        job("test.without_queue", soft_seconds=1, hard_seconds=2)
+        job("test.without_queue", soft_seconds=1, hard_seconds=2)  # type: ignore[call-arg]  # the case
 
 
 def test_the_soft_limit_must_lie_below_the_hard_one():

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import queries
+from jobs import control, queries
 from jobs.models import Job
 from jobs.states import JobState
 from tests.eventually import eventually
@@ -168,6 +168,12 @@ class TestClaim:
         )
         assert publish() == [str(waiting.pk)]
 
+    def test_a_message_from_an_earlier_time_does_not_jump_the_line(self):
+        a_job(JobState.RETRYING, order_key="k", run_at=ago(-60))
+        later = a_job(order_key="k", published_at=timezone.now())
+
+        assert claim(later) is None
+
     def test_a_second_delivery_does_not_go_into_line(self):
         assert not queries.line_up(str(a_job(JobState.RUNNING, order_key="k").pk))
         assert not queries.line_up(str(a_job(published_at=timezone.now()).pk))
@@ -179,22 +185,31 @@ def test_two_workers_at_one_instant_claim_a_job_once(other):
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             assert claim(job)
-            theirs = thread.submit(lambda: (claim(job), connection.close())[0])
+            theirs = thread.submit(claim_elsewhere, job)
             eventually(somebody_waits_for_a_lock)
         assert theirs.result(timeout=10) is None
     assert other(lambda: reread(job).attempts) == 1
 
 
 def test_two_jobs_of_a_key_are_never_claimed_at_one_instant(other):
-    first, second = (a_job(order_key="k", published_at=timezone.now()) for _ in range(2))
+    earlier = a_job(JobState.DEAD, order_key="k")
+    later = a_job(order_key="k", published_at=timezone.now())
 
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
-            assert claim(first)
-            theirs = thread.submit(lambda: (claim(second), connection.close())[0])
+            assert claim(later)
+            other(lambda: control.retry(earlier.pk))
+            theirs = thread.submit(claim_elsewhere, earlier)
             eventually(somebody_waits_for_a_lock)
         assert theirs.result(timeout=10) is None
-    assert other(lambda: reread(second).state) == "queued"
+    assert other(lambda: reread(earlier).state) == "queued"
+
+
+def claim_elsewhere(job):
+    try:
+        return claim(job)
+    finally:
+        connection.close()
 
 
 def somebody_waits_for_a_lock():
