@@ -15,9 +15,7 @@ def has_its_module(path):
 
 def test_every_unit_test_is_named_for_the_module_it_tests():
     strays = [
-        str(path.relative_to(ROOT))
-        for path in sorted(UNIT.rglob("test_*.py"))
-        if not has_its_module(path)
+        str(path.relative_to(ROOT)) for path in sorted(UNIT.rglob("test_*.py")) if not has_its_module(path)
     ]
 
     assert strays == []

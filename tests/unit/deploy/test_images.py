@@ -42,7 +42,9 @@ def test_the_image_is_written_as_hadolint_likes_it() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_variable_of_our_parts_is_one_that_the_program_reads(services: dict[str, dict[str, Any]]) -> None:
+def test_every_variable_of_our_parts_is_one_that_the_program_reads(
+    services: dict[str, dict[str, Any]],
+) -> None:
     known = {variable.name for variable in env.variables()}
 
     for name, service in _ours(services).items():
@@ -56,7 +58,12 @@ def test_the_values_parse(services: dict[str, dict[str, Any]]) -> None:
 
 def test_the_workers_share_out_every_queue(services: dict[str, dict[str, Any]]) -> None:
     commands = [" ".join(service.get("command") or []) for service in _ours(services).values()]
-    consumed = [name for command in commands for found in re.findall(r"-Q (\S+)", command) for name in found.split(",")]
+    consumed = [
+        name
+        for command in commands
+        for found in re.findall(r"-Q (\S+)", command)
+        for name in found.split(",")
+    ]
 
     assert sorted(consumed) == sorted(queue.name for queue in queues.queues())
 
