@@ -36,8 +36,9 @@ class Asked:
 class Load:
     """Asks, and remembers what for."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, scale: float = 1.0) -> None:
         self.asked = Asked()
+        self._scale = scale
         self._random = random.Random(seed)
         self._waves = 0
 
@@ -45,7 +46,7 @@ class Load:
         """Ask for some of everything, each in a transaction of its own, in an order that the seed decides."""
         self._waves += 1
         mark = f"w{self._waves}"
-        times = lambda number: range(max(1, round(number * size)))  # noqa: E731
+        times = lambda number: range(max(1, round(number * size * self._scale)))  # noqa: E731
         acts: list[Callable[[], None]] = []
         acts += [lambda n=n: self.row(f"{mark}-row-{n}", self._random.uniform(0, 0.3)) for n in times(8)]
         acts += [lambda n=n: self.file(f"{mark}-file-{n}") for n in times(2)]

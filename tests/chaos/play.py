@@ -39,6 +39,8 @@ class Fault:
     second_mails: bool = False
     #: How large a wave is.
     size: float = 1.0
+    #: The strike itself asks first; the usual load begins afterwards.
+    late: bool = False
     #: Ask for the usual load; some faults bring one of their own.
     waves: bool = True
     quiet_seconds: float = QUIET_SECONDS
@@ -72,10 +74,10 @@ class Result:
         return not self.verdict.breaches
 
 
-def play(scene: Scene, fault: Fault, seed: int) -> Result:
+def play(scene: Scene, fault: Fault, seed: int, scale: float = 1.0) -> Result:
     """Play a fault on the scene's broker; a breach is part of the result, not an exception."""
     result, began = Result(fault, scene.kind), time.monotonic()
-    load = Load(seed)
+    load = Load(seed, scale)
     company = scene.company.pid
     try:
         scene.clear()
@@ -92,7 +94,7 @@ def _play(scene: Scene, fault: Fault, load: Load) -> Verdict:
     if fault.armed:
         scene.start_worker("victim", FAULT_POINT=fault.armed)
     strike = fault.strike(scene, load)
-    if fault.waves:
+    if fault.waves and not fault.late:
         load.wave(fault.size)
     struck = now()
     next(strike)

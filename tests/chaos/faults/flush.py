@@ -9,7 +9,7 @@ from tests.chaos.play import await_running, await_strike, fault
 from tests.chaos.scene import Scene
 
 
-@fault("the broker loses all its data", "jobs, chains and chords run", short=("valkey", "rabbitmq", "sqs"))
+@fault("the broker loses all its data", "jobs, chains and chords run", short=("valkey", "rabbitmq"))
 def emptied(scene: Scene, load: Load) -> Iterator[None]:
     for number in range(3):
         load.chord(f"under-way-{number}", 6)

@@ -24,8 +24,21 @@ IN_A_RUN = (
 )
 
 
+#: Where something follows the job that is struck: of a plain row nobody would miss it.
+BEFORE_THE_NEXT = {"settle.recorded", "settle.continued", "chord.counted"}
+
+
 def at_a_point(scene: Scene, load: Load) -> Iterator[None]:
     await_strike(scene, load)
+    yield
+
+
+def before_the_next(scene: Scene, load: Load) -> Iterator[None]:
+    for number in range(4):
+        load.chain(f"struck-chain-{number}")
+        load.chord(f"struck-chord-{number}", 2)
+    await_strike(scene, load)
+    load.wave()
     yield
 
 
@@ -36,7 +49,8 @@ for point in IN_A_RUN:
         armed=f"{point}:kill:1",
         second_mails=point in AFTER_EFFECT,
         short=("valkey",) if point == "run.ran" else (),
-    )(at_a_point)
+        late=point in BEFORE_THE_NEXT,
+    )(before_the_next if point in BEFORE_THE_NEXT else at_a_point)
 
 for point in ("run.delivered", "run.claimed", "run.ran"):
     fault(
@@ -44,7 +58,6 @@ for point in ("run.delivered", "run.claimed", "run.ran"):
         faultpoints.POINTS[point],
         armed=f"{point}:kill_parent:1",
         second_mails=point in AFTER_EFFECT,
-        short=("valkey", "rabbitmq") if point == "run.claimed" else (),
     )(at_a_point)
 
 for point in ("relay.taken", "relay.sent"):

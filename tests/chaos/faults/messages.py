@@ -54,7 +54,7 @@ def late(scene: Scene, load: Load) -> Iterator[None]:
     yield
 
 
-@fault("messages that nobody understands", "beside healthy ones", short=("valkey",))
+@fault("messages that nobody understands", "beside healthy ones")
 def poison(scene: Scene, load: Load) -> Iterator[None]:
     _send_raw(b"this is no JSON")
     _send_raw(b"[]")
@@ -94,7 +94,7 @@ def older_signature(scene: Scene, load: Load) -> Iterator[None]:
     yield
 
 
-@fault("arguments of 1 MB", "all the time", short=("sqs",))
+@fault("arguments of 1 MB", "all the time")
 def large(scene: Scene, load: Load) -> Iterator[None]:
     for number in range(3):
         load.job("chaos.leave", f"large-{number}", 0.0, 0, "x" * 1_000_000)

@@ -17,7 +17,6 @@ def _add(whom: str, brokers: tuple[str, ...]) -> None:
         f"cut the network to the {whom} for 7 s",
         "jobs run",
         brokers=brokers,
-        short=("valkey",) if whom == "database" else (),
     )
     def cut(scene: Scene, load: Load) -> Iterator[None]:
         await_running()

@@ -8,7 +8,7 @@ from tests.chaos.scene import Scene
 from tests.eventually import eventually
 
 
-@fault("the broker is full for 6 s", "jobs run", brokers=("valkey", "rabbitmq"), short=("valkey",))
+@fault("the broker is full for 6 s", "jobs run", brokers=("valkey", "rabbitmq"))
 def full(scene: Scene, load: Load) -> Iterator[None]:
     await_running()
     scene.broker.fill()

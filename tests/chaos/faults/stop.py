@@ -9,7 +9,7 @@ from tests.chaos.play import await_running, fault, pause
 from tests.chaos.scene import Scene
 
 
-@fault("SIGTERM a worker twice", "under load", short=("valkey",))
+@fault("SIGTERM a worker twice", "under load")
 def told_twice(scene: Scene, load: Load) -> Iterator[None]:
     victim = scene.start_worker("victim")
     for number in range(4):
@@ -26,7 +26,7 @@ def told_twice(scene: Scene, load: Load) -> Iterator[None]:
     assert not list(charged), f"a stop has cost an attempt: {list(charged)}"
 
 
-@fault("a job kills its process each time", "beside healthy ones", short=("valkey",))
+@fault("a job kills its process each time", "beside healthy ones")
 def poisonous(scene: Scene, load: Load) -> Iterator[None]:
     for number in range(3):
         load.dead("chaos.die", f"deadly-{number}")
