@@ -10,7 +10,16 @@ from config.services import ensure
 
 # These answer from the code alone, so `make check` and an image's build need no database; the demo is a client of a
 # stack that runs already.
-NEED_NO_SERVICES = {"check", "collectstatic", "demo", "help", "makemigrations", "spectacular", "startapp", "version"}
+NEED_NO_SERVICES = {
+    "check",
+    "collectstatic",
+    "demo",
+    "help",
+    "makemigrations",
+    "spectacular",
+    "startapp",
+    "version",
+}
 
 
 def main() -> None:
