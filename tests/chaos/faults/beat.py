@@ -32,7 +32,8 @@ def _play(scene: Scene, point: str) -> Iterator[None]:
     scene.start_beat("beat 3")
     eventually(lambda: Job.objects.filter(unique_key__startswith="tick@").count() >= MISSED, 30)
     yield
-    keys = sorted(Job.objects.filter(unique_key__startswith="tick@").values_list("unique_key", flat=True))
+    ticks = Job.objects.filter(unique_key__startswith="tick@")
+    keys = sorted(str(key) for key in ticks.values_list("unique_key", flat=True))
     minutes = [began + timedelta(minutes=number) for number in range(1, len(keys) + 1)]
     wanted = [f"tick@{minute:%Y-%m-%dT%H:%M}" for minute in minutes]
     assert keys == wanted, f"ticks {keys} instead of {wanted}"

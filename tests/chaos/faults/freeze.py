@@ -17,7 +17,10 @@ HOLDS_A_LEASE_ALONE = {"run.claimed", "run.ran"}
 
 
 def frozen_pool_process(scene: Scene, load: Load) -> Iterator[None]:
+    for number in range(8):
+        load.row(f"struck-row-{number}", 0.1)
     await_strike(scene, load)
+    load.wave()
     [(point, pid, _at)] = scene.strikes()
     pause(LONGER_THAN_A_LEASE)
     yield
@@ -33,6 +36,7 @@ for point in ("run.delivered", "run.claimed", "run.ran", "settle.recorded"):
         armed=f"{point}:stop:1",
         second_mails=point in ("run.ran", "settle.recorded"),
         short=("valkey",) if point == "run.ran" else (),
+        late=True,
     )(frozen_pool_process)
 
 
