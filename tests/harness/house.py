@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,8 @@ class House:
     def start(self, *command: str, **options) -> subprocess.Popen[bytes]:
         """Start `python COMMAND` in this house, in a session of its own."""
         options = {"env": self.environ, "cwd": ROOT, "start_new_session": True, **options}
-        process = subprocess.Popen([sys.executable, *command], **options)
+        # A shell that runs the tests in the background has them ignore Ctrl-C, and so would what they start.
+        process = subprocess.Popen([sys.executable, *command], preexec_fn=_heed_interrupts, **options)  # noqa: PLW1509
         self._started.append(process)
         return process
 
@@ -94,6 +96,10 @@ class House:
             return own or str(self.data) in " ".join(process.cmdline())
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _describe(process: psutil.Process) -> str:

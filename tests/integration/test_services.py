@@ -167,13 +167,20 @@ def test_a_forked_child_of_a_user_is_a_user(house):
     eventually(lambda: not house.processes())
 
 
+def name_of(process):
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:  # it has ended since it was listed
+        return None
+
+
 def test_a_program_that_a_user_started_is_no_user(house):
     started = "import subprocess\nsubprocess.Popen(['sleep', '30'])\n"
     user = house.start("-c", USER.replace("sys.stdin.read()", started), stdout=subprocess.PIPE)
     user.stdout.readline()
     user.wait()
 
-    eventually(lambda: [process.name() for process in house.processes()] == ["sleep"])
+    eventually(lambda: [name_of(process) for process in house.processes()] == ["sleep"])
     house.processes()[0].kill()
 
 

@@ -29,13 +29,13 @@ def hanging():
 @pytest.fixture
 def broker_at():
     """Send what this process publishes to another broker, for as long as the test lasts."""
-    before = current_app.conf.broker_write_url
+    before = current_app.conf.broker_url
 
     def change(url: str) -> None:
-        current_app.conf.broker_write_url = url
+        current_app.conf.broker_url = url
 
     yield change
-    current_app.conf.broker_write_url = before
+    current_app.conf.broker_url = before
 
 
 def by_smtp(settings, port: int) -> None:
