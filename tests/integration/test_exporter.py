@@ -11,6 +11,8 @@ from config.exporter import ledger
 from jobs.enqueue import enqueue
 from tests.eventually import eventually
 from tests.integration.stage import settled
+from tests.unit.monitoring.exposed import metrics_in
+from tests.unit.monitoring.test_grafana import QUERIES, plain
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +58,7 @@ class Exporter:
 ALL_UP = {"events": 1, "queues": 1, "workers": 1, "ledger": 1}
 
 
-def test_what_workers_do_is_seen_in_a_scrape(stage):
+def test_what_workers_do_is_seen_in_a_scrape_with_every_metric_of_the_board(stage):
     exporter = Exporter(stage)
     eventually(lambda: exporter.sources() == ALL_UP, within_seconds=20)
     stage.start_worker()
@@ -82,6 +84,10 @@ def test_what_workers_do_is_seen_in_a_scrape(stage):
     eventually(
         lambda: exporter.total("celery_active_process_count", queue_name="mail") == 2, within_seconds=20
     )
+    shown = {sample.name for sample in exporter.scrape()}
+    assert {query: metrics_in(plain(query)) - shown for query in QUERIES} == {
+        query: set() for query in QUERIES
+    }
 
 
 def test_jobs_that_nobody_runs_are_seen_waiting(stage):
