@@ -48,7 +48,10 @@ def test_after_a_long_time_the_latest_ticks_are_made_up_for():
 
 
 def scheduler():
-    return LedgerScheduler(app=current_app._get_current_object())
+    made = LedgerScheduler(app=current_app._get_current_object())
+    # It would save once more when the process ends, after the test's database and pytest's closing line.
+    made._finalize.cancel()
+    return made
 
 
 def an_entry(name="entry", task="test.note", **fields):
