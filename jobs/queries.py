@@ -254,18 +254,33 @@ def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
     """Make jobs due again that were published and never claimed: the broker may have lost them.
 
     The wait doubles with each publication, up to 64 times `after_seconds`, since a long queue is the more
-    likely reason; a needless second message is dropped by the claim.
+    likely reason; a needless second message is dropped by the claim. Where a queue is seen to move, and has not
+    come to the job yet, its message is only behind others: in a long queue each would else be sent several times,
+    and dropping them all would make it longer still.
     """
     return _change(
         """
-        with waiting as (
-            select id from jobs_job
-            where state = 'queued' and published_at is not null
-                and published_at < statement_timestamp()
-                    - make_interval(secs => %(after)s * power(2, least(publications - 1, 6)))
-            order by published_at
+        with settled as (
+            select queue, published_at, started_at from jobs_job
+            where state in ('succeeded', 'dead', 'cancelled')
+            order by finished_at desc
+            limit %(batch)s),
+        begun as (
+            select queue, published_at, started_at from jobs_job where state = 'running'
+            union all select * from settled),
+        head as (
+            select queue, max(published_at) as published_at from begun
+            where started_at > statement_timestamp() - make_interval(secs => %(after)s)
+            group by queue),
+        waiting as (
+            select job.id from jobs_job job left join head on head.queue = job.queue
+            where job.state = 'queued' and job.published_at is not null
+                and job.published_at < statement_timestamp()
+                    - make_interval(secs => %(after)s * power(2, least(job.publications - 1, 6)))
+                and (head.published_at is null or head.published_at >= job.published_at)
+            order by job.published_at
             limit %(batch)s
-            for update skip locked)
+            for update of job skip locked)
         update jobs_job job set published_at = null from waiting where job.id = waiting.id
         """,
         {"after": after_seconds, "batch": batch},

@@ -324,6 +324,30 @@ class TestRepublishing:
 
         assert queries.republish_unclaimed(30, batch=10) == 0
 
+    @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.SUCCEEDED])
+    def test_a_message_that_is_only_behind_others_is_not_sent_again(self, state):
+        a_job(state, published_at=ago(60), started_at=ago(1), publications=1)
+        a_job(published_at=ago(45), publications=1)
+
+        assert queries.republish_unclaimed(30, batch=10) == 0
+
+    @pytest.mark.parametrize(
+        "begun",
+        [
+            {"published_at": ago(40), "started_at": ago(1)},  # overtaken
+            {
+                "published_at": ago(60),
+                "started_at": ago(31),
+            },  # long under way: nobody says that the queue moves
+            {"published_at": ago(60), "started_at": ago(1), "queue": "push"},
+        ],
+    )
+    def test_a_message_that_its_queue_has_passed_by_is_sent_again(self, begun):
+        a_job(JobState.RUNNING, publications=1, **begun)
+        a_job(published_at=ago(45), publications=1)
+
+        assert queries.republish_unclaimed(30, batch=10) == 1
+
     def test_a_broker_that_is_away_leaves_no_trace(self):
         job = a_job()
         publish()
