@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -15,6 +16,8 @@ from tests.harness.house import House
 
 
 def main() -> int:
+    # Told to stop, it still clears away what it has started.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     wanted = _arguments()
     folder = Path(tempfile.mkdtemp(prefix="offstage-chaos-"))
     _stand_in(folder)

@@ -16,7 +16,7 @@ from django.db.models import F
 from accounts.models import User
 from config.queues import NAMES
 from jobs.models import Job
-from jobs.states import FINISHED, JobState
+from jobs.states import FINISHED, UNFINISHED, JobState
 from tests.chaos.app import effects
 from tests.chaos.app.effects import Effect
 from tests.chaos.load import Asked
@@ -73,9 +73,9 @@ def check(scene: Scene, asked: Asked, *, second_mails: bool) -> Verdict:
     return verdict
 
 
-def unfinished() -> int:
-    """Return how many jobs wait or run."""
-    return Job.objects.exclude(state__in=FINISHED).count()
+def all_finished() -> bool:
+    """Return whether no job waits or runs any more."""
+    return not Job.objects.filter(state__in=UNFINISHED).exists()
 
 
 def _without_never_committed(asked: Asked) -> Asked:

@@ -127,7 +127,7 @@ def await_quiet(within_seconds: float) -> None:
 
     def is_quiet() -> bool:
         try:
-            return checker.unfinished() == 0
+            return checker.all_finished()
         except Error:
             connection.close()
             return False
