@@ -2,6 +2,8 @@ import os
 from pathlib import Path
 
 import pytest
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.http import Http404
 from django.test import AsyncRequestFactory
 
@@ -31,8 +33,11 @@ def get():
         return answers[-1]
 
     yield ask
+    # As Django's own test client does it: a finished request looks after the database, which these tests may not.
+    request_finished.disconnect(close_old_connections)
     for answer in answers:
         answer.close()
+    request_finished.connect(close_old_connections)
 
 
 async def body(answer) -> bytes:

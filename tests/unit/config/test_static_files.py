@@ -1,6 +1,10 @@
 import asyncio
 
+from django.core.signals import request_finished
+from django.http import HttpResponse
 from django.test import AsyncClient, Client
+
+from config.static_files import StaticFiles
 
 STYLE = "/static/admin/css/base.css"
 
@@ -25,6 +29,32 @@ def test_a_file_that_a_browser_has_is_not_sent_again(client: Client):
     again = client.get(STYLE, headers={"if-none-match": first["ETag"]})
 
     assert again.status_code == 304
+    assert "Content-Type" not in again.headers
+
+
+def test_a_piece_of_a_file_and_its_headers_alone_can_be_asked_for(client: Client):
+    whole = client.get(STYLE)
+
+    piece = client.get(STYLE, headers={"range": "bytes=10-19"})
+    head = client.head(STYLE)
+
+    assert (piece.status_code, piece.content) == (206, whole.content[10:20])
+    assert (head.content, head["Content-Length"]) == (b"", whole["Content-Length"])
+
+
+def test_serving_a_file_does_not_say_that_the_request_is_finished(rf):
+    finished = []
+
+    def note(**_):
+        finished.append(True)
+
+    request_finished.connect(note)
+
+    answer = StaticFiles(lambda _request: HttpResponse(status=404))(rf.get(STYLE))
+
+    request_finished.disconnect(note)
+    assert answer.status_code == 200
+    assert finished == []
 
 
 def test_a_file_that_is_not_there_is_asked_of_the_site(client: Client):
