@@ -20,7 +20,7 @@ from config.services import locks
 from config.services.mailbox import Mailbox
 from config.services.places import Places
 from config.services.postgres import Postgres
-from config.services.service import Service, ServiceFailed, log_tail
+from config.services.service import Service, ServiceFailed, kill_group, log_tail
 from config.services.state import ALREADY_KEPT, Board, State
 from config.services.unprivileged import before_exec
 from config.services.valkey import Valkey
@@ -201,10 +201,7 @@ class Keeper:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._say(f"did not end within {STOP_SECONDS:g} s and is killed")
-        # Its children too, where it left any.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_group(process)  # its children too, where it left any
 
     def _wait(self, seconds: float) -> None:
         if self._told_to_stop:

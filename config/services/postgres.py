@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from config.services.places import DATABASE, Places
-from config.services.service import ServiceFailed, log_tail
+from config.services.service import ServiceFailed, kill_group, log_tail
 from config.services.unprivileged import Identity, before_exec, hand_over, identity_for
 
 SETTINGS = {
@@ -104,17 +104,22 @@ class Postgres:
     def _run(self, program: str, *arguments: str, typed: str = "") -> None:
         log = self.places.log(self.name)
         with log.open("ab") as output:
-            ended = subprocess.run(
+            process = subprocess.Popen(
                 [str(self.binaries / program), *arguments],
-                input=typed.encode(),
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                check=False,
                 cwd="/",
+                start_new_session=True,
                 # Safe: the keeper has no threads.
-                preexec_fn=before_exec(self.identity, signal.SIGKILL),
+                preexec_fn=before_exec(self.identity, signal.SIGKILL),  # noqa: PLW1509
             )
-        if ended.returncode != 0:
+        try:
+            process.communicate(typed.encode())
+        finally:
+            if process.returncode is None:
+                kill_group(process)  # told to stop meanwhile; initdb starts programs of its own
+        if process.returncode != 0:
             raise ServiceFailed(f"PostgreSQL's {program} failed: {log_tail(log)} (see {log})")
 
     def _clear_leftovers(self) -> None:

@@ -1,6 +1,9 @@
 """What a keeper has to know about the service it keeps."""
 
+import contextlib
+import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Protocol
 
@@ -55,3 +58,10 @@ def log_tail(path: Path, lines: int = 3) -> str:
         log.seek(max(0, path.stat().st_size - 4096))
         text = log.read().decode(errors="replace")
     return " / ".join(text.strip().splitlines()[-lines:]) or "its log is empty"
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group of its own, and whatever it has started in it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

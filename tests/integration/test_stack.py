@@ -88,6 +88,18 @@ def pids_of(house: House, text: str) -> list[int]:
     return [p.pid for p in house.processes() if p.cmdline()[1:2] == ["-c"] and p.cmdline()[2].endswith(text)]
 
 
+def is_running(house: House, option: str) -> bool:
+    """Return whether a program runs that was given this option."""
+    return any(option in command_of(process) for process in house.processes())
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_ready_is_said_when_every_part_answers(house):
     port = free_port()
     stack = RunningStack(
@@ -223,6 +235,15 @@ def test_interrupted_while_the_services_start_it_ends_clean(house):
 
     assert (status, house.processes()) == (0, [])
     assert took < 10
+
+
+def test_interrupted_while_a_cluster_is_made_it_leaves_none_of_the_programs_behind(house):
+    stack = RunningStack(house, [waiting()])
+    eventually(lambda: is_running(house, "--boot"))
+
+    status, _took = stack.end()
+
+    assert (status, house.processes()) == (0, [])
 
 
 def test_interrupted_while_migrating_it_ends_clean(house):
