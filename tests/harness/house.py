@@ -47,9 +47,15 @@ class House:
 
     def start(self, *command: str, **options) -> subprocess.Popen[bytes]:
         """Start `python COMMAND` in this house, in a session of its own."""
-        options = {"env": self.environ, "cwd": ROOT, "start_new_session": True, **options}
-        # A shell that runs the tests in the background has them ignore Ctrl-C, and so would what they start.
-        process = subprocess.Popen([sys.executable, *command], preexec_fn=_heed_interrupts, **options)  # noqa: PLW1509
+        options = {
+            "env": self.environ,
+            "cwd": ROOT,
+            "start_new_session": True,
+            # A shell that runs the tests in the background has them ignore Ctrl-C, and so would what they start.
+            "preexec_fn": _heed_interrupts,
+            **options,
+        }
+        process = subprocess.Popen([sys.executable, *command], **options)
         self._started.append(process)
         return process
 

@@ -39,7 +39,8 @@ def test_the_tour_by_curl_leads_to_a_film_with_the_spoken_words(stack):
 
     assert done.returncode == 0, done.stderr
     assert '"state":"ready"' in done.stdout
-    assert "Welcome to Offstage" in done.stdout
+    # How it writes the name is up to the processor that it runs on.
+    assert "welcome to offstage" in done.stdout.lower()
     assert "#EXT-X-STREAM-INF" in done.stdout
 
 

@@ -332,18 +332,21 @@ class TestRepublishing:
         assert queries.republish_unclaimed(30, batch=10) == 0
 
     @pytest.mark.parametrize(
-        "begun",
+        ("queue", "published", "started"),
         [
-            {"published_at": ago(40), "started_at": ago(1)},  # overtaken
-            {
-                "published_at": ago(60),
-                "started_at": ago(31),
-            },  # long under way: nobody says that the queue moves
-            {"published_at": ago(60), "started_at": ago(1), "queue": "push"},
+            ("mail", 40, 1),  # overtaken
+            ("mail", 60, 31),  # long under way: nobody says that the queue moves
+            ("push", 60, 1),
         ],
     )
-    def test_a_message_that_its_queue_has_passed_by_is_sent_again(self, begun):
-        a_job(JobState.RUNNING, publications=1, **begun)
+    def test_a_message_that_its_queue_has_passed_by_is_sent_again(self, queue, published, started):
+        a_job(
+            JobState.RUNNING,
+            queue=queue,
+            published_at=ago(published),
+            started_at=ago(started),
+            publications=1,
+        )
         a_job(published_at=ago(45), publications=1)
 
         assert queries.republish_unclaimed(30, batch=10) == 1
