@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
-from jobs import faultpoints
+from jobs import defaults, faultpoints
 
 
 class JobsConfig(AppConfig):
@@ -18,6 +18,9 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery application and every declared task known to this process."""
+        for name in filter(str.isupper, dir(defaults)):
+            if not hasattr(settings, name):
+                setattr(settings, name, getattr(defaults, name))
         # Every process that asks for a job needs the application, not only the worker.
         import_module(settings.CELERY_APP)
         # Celery's own discovery acts only in a worker. The web process asks for tasks by name and

@@ -1,0 +1,16 @@
+"""What a project may set about its jobs, and what it gets where it does not. README.md says what each means."""
+
+from collections.abc import Mapping
+
+JOB_RETRY_BASE_SECONDS = 60.0
+JOB_MAX_ATTEMPTS = 5
+JOB_LEASE_SECONDS = 60.0
+JOB_POLL_SECONDS = 1.0
+JOB_REPUBLISH_SECONDS = 30.0
+JOB_RETENTION_DAYS = 7
+#: Published and not yet claimed, per queue: all that a flood may put before another job.
+JOB_MAX_IN_FLIGHT = 1000
+#: Name of a limit -> rate, as the `limits` package reads it: "50/second". They are kept at CACHE_URL.
+JOB_RATE_LIMITS: Mapping[str, str] = {}
+#: For fault tests alone, see `jobs.faultpoints`.
+FAULT_POINT = None
