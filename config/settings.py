@@ -191,10 +191,8 @@ JOB_MAX_ATTEMPTS = ENV.jobs.max_attempts
 JOB_LEASE_SECONDS = ENV.jobs.lease_seconds
 JOB_POLL_SECONDS = ENV.jobs.poll_seconds
 JOB_REPUBLISH_SECONDS = ENV.jobs.republish_seconds
+JOB_MAX_IN_FLIGHT = ENV.jobs.max_in_flight
 JOB_RETENTION_DAYS = ENV.jobs.retention_days
-JOB_MAX_IN_FLIGHT = (
-    1000  # published and not yet claimed, per queue: all that a flood may put before another job
-)
 JOB_RATE_LIMITS = {"email": ENV.mail.rate}
 FAULT_POINT = ENV.fault_point
 
