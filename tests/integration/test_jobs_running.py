@@ -155,7 +155,7 @@ def test_a_cancelled_job_stops_at_its_next_checkpoint(stage):
 
 
 def test_a_job_revoked_in_flower_is_cancelled(stage):
-    busy = [enqueue("test.linger", 2, f"busy {number}") for number in range(4)]
+    busy = [enqueue("test.linger", 60, f"busy {number}") for number in range(4)]
     for job_id in busy:
         running_in(job_id)
     waiting = enqueue("test.note", "never")
@@ -165,6 +165,9 @@ def test_a_job_revoked_in_flower_is_cancelled(stage):
         current_app.control.revoke(waiting)
 
     settled(waiting, as_="cancelled")
+    for job_id in busy:
+        control.cancel(job_id)
+    settled(*busy, as_="cancelled")
     assert effects.of(waiting) == []
 
 
