@@ -96,6 +96,7 @@ class Jobs:
     lease_seconds: float
     poll_seconds: float
     republish_seconds: float
+    stranded_seconds: float
     max_in_flight: int
     retention_days: int
 
@@ -262,6 +263,7 @@ def _read(get: _Reader) -> Env:
         lease_seconds=get("JOB_LEASE_SECONDS", "60", _seconds(0.5, 86_400)),
         poll_seconds=get("JOB_POLL_SECONDS", "1", _seconds(0.05, 60)),
         republish_seconds=get("JOB_REPUBLISH_SECONDS", "30", _seconds(1, 86_400)),
+        stranded_seconds=get("JOB_STRANDED_SECONDS", "3600", _seconds(1, 30 * 86_400)),
         max_in_flight=get("JOB_MAX_IN_FLIGHT", "1000", _whole(1, 1_000_000)),
         retention_days=get("JOB_RETENTION_DAYS", "7", _whole(1, 3650)),
     )

@@ -191,6 +191,7 @@ JOB_MAX_ATTEMPTS = ENV.jobs.max_attempts
 JOB_LEASE_SECONDS = ENV.jobs.lease_seconds
 JOB_POLL_SECONDS = ENV.jobs.poll_seconds
 JOB_REPUBLISH_SECONDS = ENV.jobs.republish_seconds
+JOB_STRANDED_SECONDS = ENV.jobs.stranded_seconds
 JOB_MAX_IN_FLIGHT = ENV.jobs.max_in_flight
 JOB_RETENTION_DAYS = ENV.jobs.retention_days
 JOB_RATE_LIMITS = {"email": ENV.mail.rate}

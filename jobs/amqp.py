@@ -15,7 +15,7 @@ from celery.signals import before_task_publish
 from jobs import faultpoints, queries
 from jobs.current import CurrentJob, current_job
 from jobs.errors import LedgerError
-from jobs.policy import max_attempts_of
+from jobs.policy import MAX_HEADERS_BYTES, max_attempts_of
 
 #: Options of Celery's that promise what the ledger does otherwise.
 _REFUSED = {"expires": "cancel the job instead"}
@@ -49,6 +49,7 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     before_task_publish.send(
         sender=name, body=(args, kwargs, canvas), headers=own_headers, properties=_properties
     )
+    _refuse_large(name, own_headers)
     job = _new_job(name, own_headers, _plain([list(args), dict(kwargs), _ledger_canvas(canvas)]))
     job = queries.NewJob(
         **{
@@ -110,6 +111,12 @@ def _refuse_unsupported(name: str, headers: Mapping[str, Any]) -> None:
     for option, remedy in _REFUSED.items():
         if headers.get(option):
             raise LedgerError(f"{name}: {option} is not offered: {remedy}")
+
+
+def _refuse_large(name: str, headers: Mapping[str, Any]) -> None:
+    size = len(json.dumps(headers))
+    if size > MAX_HEADERS_BYTES:
+        raise LedgerError(f"{name}: headers of {size} bytes; {MAX_HEADERS_BYTES} at most go with a message")
 
 
 def _plain(value: Any) -> Any:

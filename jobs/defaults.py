@@ -7,6 +7,7 @@ JOB_MAX_ATTEMPTS = 5
 JOB_LEASE_SECONDS = 60.0
 JOB_POLL_SECONDS = 1.0
 JOB_REPUBLISH_SECONDS = 30.0
+JOB_STRANDED_SECONDS = 3600.0
 JOB_RETENTION_DAYS = 7
 #: Published and not yet claimed, per queue: all that a flood may put before another job.
 JOB_MAX_IN_FLIGHT = 1000

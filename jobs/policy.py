@@ -8,6 +8,8 @@ from django.conf import settings
 
 #: A tenth at most on top of the delay, so that what failed together does not come back together.
 JITTER = 0.1
+#: A message's headers; RabbitMQ's frame of 128 KiB and SQS's message of 256 KiB hold them in any encoding.
+MAX_HEADERS_BYTES = 32 * 1024
 
 
 def max_attempts_of(name: str) -> int:

@@ -1,21 +1,28 @@
 """The gateway to the broker: the only module that publishes."""
 
+import json
+import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from amqp.exceptions import FrameSyntaxError
 from celery import Celery
 from kombu import Connection, Producer
-from kombu.exceptions import OperationalError
+from kombu.exceptions import EncodeError, OperationalError
 
 from jobs import faultpoints
+from jobs.policy import MAX_HEADERS_BYTES
 from jobs.queries import Published
 
 try:
-    from botocore.exceptions import ClientError as SqsRefusal  # type: ignore[import-untyped]  # no stubs
+    from botocore.exceptions import ClientError as SqsError  # type: ignore[import-untyped]  # no stubs
 except ImportError:  # the SQS extra is not installed, so no broker can raise it
 
-    class SqsRefusal(Exception):  # type: ignore[no-redef]
+    class SqsError(Exception):  # type: ignore[no-redef]
         """Never raised."""
+
+        response: dict[str, dict[str, str]]
 
 
 #: A relay must find out fast that a broker is away, and go on; it tries again by itself.
@@ -28,6 +35,28 @@ _EMPTY_BODY: tuple[list[Any], dict[str, Any], dict[str, None]] = (
     {},
     {"callbacks": None, "errbacks": None, "chain": None, "chord": None},
 )
+
+
+#: What the encoders of the three brokers raise for a header that they can't write down: a number beyond 64 bits,
+#: a name beyond 255 bytes.
+_UNWRITABLE: tuple[type[BaseException], ...] = (
+    EncodeError,
+    FrameSyntaxError,
+    struct.error,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+#: SQS's words for a message that it will never take; all its other errors are its own.
+_REFUSED_BY_SQS = frozenset({"InvalidParameterValue", "InvalidMessageContents", "InvalidAttributeValue"})
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A job whose wake-up no broker of this kind will ever take, and why."""
+
+    id: str
+    reason: str
 
 
 class BrokerAway(Exception):
@@ -46,17 +75,24 @@ class Publisher:
         self._connection: Connection | None = None
         self._producer: Producer | None = None
 
-    def publish(self, jobs: Iterable[Published]) -> None:
-        """Send each job's wake-up, in order. Raises BrokerAway at the first that is not taken."""
-        waiting = list(jobs)
+    def publish(self, jobs: Iterable[Published]) -> list[Refused]:
+        """Send each job's wake-up, in order; returns those that are refused for what they are, and stop nobody.
+
+        Raises BrokerAway at the first that is not taken for any other reason.
+        """
+        waiting, refused = list(jobs), list[Refused]()
         for sent, job in enumerate(waiting):
             try:
                 self._send(job)
             except self._failures() as error:
                 self.close()
-                reason = str(error) or type(error).__name__
-                raise BrokerAway(reason, [untaken.id for untaken in waiting[sent:]]) from error
+                reason = f"{type(error).__name__}: {error}"
+                if not _is_refusal(error):
+                    untaken = [*(message.id for message in refused), *(left.id for left in waiting[sent:])]
+                    raise BrokerAway(reason, untaken) from error
+                refused.append(Refused(job.id, reason))
             faultpoints.reach("relay.sent")
+        return refused
 
     def close(self) -> None:
         """Drop the connection, whatever state it is in."""
@@ -68,6 +104,10 @@ class Publisher:
         producer = self._ready()
         queue = self._app.amqp.queues[job.queue]
         headers = {**job.headers, "retries": job.attempts, "eta": None}
+        size = len(json.dumps(headers))
+        if size > MAX_HEADERS_BYTES:
+            # RabbitMQ would end the connection over it, and that looks like a broker that is away.
+            raise EncodeError(f"headers of {size} bytes, {MAX_HEADERS_BYTES} at most")
         producer.publish(
             _EMPTY_BODY,
             exchange="",
@@ -107,7 +147,13 @@ class Publisher:
         return self._producer
 
     def _failures(self) -> tuple[type[BaseException], ...]:
-        known: tuple[type[BaseException], ...] = (OperationalError, OSError, SqsRefusal)
+        known: tuple[type[BaseException], ...] = (OperationalError, OSError, SqsError, *_UNWRITABLE)
         if self._connection is None:
             return known
         return (*known, *self._connection.connection_errors, *self._connection.channel_errors)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    if isinstance(error, SqsError):
+        return error.response.get("Error", {}).get("Code") in _REFUSED_BY_SQS
+    return isinstance(error, _UNWRITABLE)

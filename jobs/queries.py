@@ -21,6 +21,9 @@ CHANNEL = "jobs_due"
 _AGES = "interval '100 years'"
 _AWAITING = f"run_at > clock_timestamp() + {_AGES} / 2"
 
+#: The condition of the index jobs_job_due.
+_DUE = "published_at is null and state in ('queued', 'scheduled', 'retrying')"
+
 _JSON_COLUMNS = frozenset({"args", "kwargs", "canvas", "headers"})
 
 Row = TypeVar("Row")
@@ -285,6 +288,35 @@ def republish_unclaimed(after_seconds: float, *, batch: int) -> int:
         """,
         {"after": after_seconds, "batch": batch},
     )
+
+
+def take_stranded(queues: Iterable[str], after_seconds: float, *, batch: int) -> list[tuple[str, str]]:
+    """Mark jobs as published that have been due so long in a queue that is none of `queues`; returns id and queue.
+
+    The names of the queues are read off the index, a step for each, however many jobs wait in them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            with recursive present as (
+                (select queue from jobs_job where {_DUE} order by queue limit 1)
+                union all
+                select (select queue from jobs_job where {_DUE} and queue > present.queue order by queue limit 1)
+                from present where present.queue is not null),
+            stranded as (
+                select job.id from present cross join lateral (
+                    select id from jobs_job
+                    where {_DUE} and queue = present.queue
+                        and run_at < statement_timestamp() - make_interval(secs => %(after)s)
+                    order by run_at limit %(batch)s for update skip locked) as job
+                where present.queue <> all(%(queues)s))
+            update jobs_job job set state = 'queued', published_at = clock_timestamp()
+            from stranded where job.id = stranded.id
+            returning job.id::text, job.queue
+            """,  # noqa: S608 - constants
+            {"queues": list(queues), "after": after_seconds, "batch": batch},
+        )
+        return list(cursor.fetchall())
 
 
 def next_due_seconds(queues: Iterable[str], limit: float) -> float:

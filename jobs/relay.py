@@ -15,7 +15,7 @@ from django.db import Error, connection
 
 from jobs import faultpoints, queries
 from jobs.publisher import BrokerAway, Publisher
-from jobs.rescue import rescue
+from jobs.rescue import refuse_stranded, refuse_unpublishable, rescue
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ class Relay:
             self._listen()
         if time.monotonic() >= self._rescue_at:
             rescue()
+            refuse_stranded(self._queues)
             self._rescue_at = time.monotonic() + settings.JOB_POLL_SECONDS
         if publish_due(self._queues, self._publisher) < BATCH:
             wait_for_commit(queries.next_due_seconds(self._queues, limit=settings.JOB_POLL_SECONDS))
@@ -72,15 +73,20 @@ class Relay:
 
 
 def publish_due(queues: list[str], publisher: Publisher) -> int:
-    """Publish one batch of due jobs of each queue and return how many. Raises BrokerAway with the rest put back."""
+    """Publish one batch of due jobs of each queue and return how many; what can't be published ends dead.
+
+    Raises BrokerAway with the rest put back.
+    """
     jobs = queries.take_due(queues, batch=BATCH, in_flight=settings.JOB_MAX_IN_FLIGHT)
     if jobs:
         faultpoints.reach("relay.taken")
     try:
-        publisher.publish(jobs)
+        refused = publisher.publish(jobs)
     except BrokerAway as away:
         queries.unmark_published(away.untaken)
         raise
+    for message in refused:
+        refuse_unpublishable(message.id, message.reason)
     if jobs:
         log.debug("jobs_published", count=len(jobs))
     return len(jobs)

@@ -1,5 +1,6 @@
-"""Brings back what a dead worker held and what the broker lost."""
+"""Brings back what a dead worker held and what the broker lost; buries, with its reason, what nobody can run."""
 
+from collections.abc import Iterable
 from uuid import uuid4
 
 import structlog
@@ -34,18 +35,41 @@ def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
     return held is not None
 
 
-@transaction.atomic
 def refuse_unknown(job_id: str, worker: str, name: str) -> bool:
     """Charge an attempt to a job whose task `worker` does not have, and let it wait for its next one.
 
     While a release rolls out another worker may have the task; where none ever does, the job ends dead with this
     reason. False where the job is not waiting to be claimed.
     """
-    claimed = queries.claim(job_id, uuid4(), worker, settings.JOB_LEASE_SECONDS)
+    reason = f"{worker} has no task {name!r}: renamed, removed, or of a newer release"
+    return _refuse(job_id, worker, Failure(Fate.BUG, "NotRegistered", reason))
+
+
+def refuse_unpublishable(job_id: str, reason: str) -> bool:
+    """Bury a job whose message the broker will never take. False where it is not waiting to be claimed."""
+    return _refuse(
+        job_id, "relay", Failure(Fate.PERMANENT, "NotPublishable", f"no broker takes it: {reason}")
+    )
+
+
+@transaction.atomic
+def refuse_stranded(known: Iterable[str]) -> None:
+    """Bury jobs that have long been due in none of the queues `known` to this release.
+
+    Not at once: while a release rolls out, a relay of the new one may have the queue.
+    """
+    for job_id, queue in queries.take_stranded(known, settings.JOB_STRANDED_SECONDS, batch=BATCH):
+        reason = f"no release that runs here has the queue {queue!r}"
+        _refuse(job_id, "relay", Failure(Fate.PERMANENT, "NoSuchQueue", reason))
+
+
+@transaction.atomic
+def _refuse(job_id: str, by: str, failure: Failure) -> bool:
+    """Settle a job that nobody can run as a failed attempt of whoever found that out."""
+    claimed = queries.claim(job_id, uuid4(), by, settings.JOB_LEASE_SECONDS)
     if claimed is not None:
-        reason = f"{worker} has no task {name!r}: renamed, removed, or of a newer release"
-        settle.fail(settle.Attempt.of(claimed), Failure(Fate.BUG, "NotRegistered", reason))
-        log.error("task_unknown", job_id=job_id, name=name, worker=worker)
+        settle.fail(settle.Attempt.of(claimed), failure)
+        log.error("job_refused", job_id=job_id, name=claimed.name, by=by, reason=failure.message)
     return claimed is not None
 
 

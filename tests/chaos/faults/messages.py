@@ -85,6 +85,20 @@ def unknown_task(scene: Scene, load: Load) -> Iterator[None]:
     yield
 
 
+@fault("rows that cannot be published", "at the head of their queue", short=("rabbitmq",))
+def unpublishable(scene: Scene, load: Load) -> Iterator[None]:
+    headers: tuple[dict[str, object], ...] = ({"note": "x" * 200_000}, {"note": 2**70}, {"n" * 300: 1})
+    for number, header in enumerate(headers):
+        job_id = enqueue("chaos.fail", f"stuck-{number}", delay_seconds=0.5)
+        job = Job.objects.get(pk=job_id)
+        Job.objects.filter(pk=job_id).update(headers={**job.headers, **header})
+    job_id = enqueue("chaos.fail", "stranded", delay_seconds=0.5)
+    Job.objects.filter(pk=job_id).update(queue="of-another-release")
+    # Valkey takes any JSON, SQS too; there these two run, and fail each time.
+    load.asked.dead = {"chaos.fail": 4}
+    yield
+
+
 @fault("jobs with an older signature", "a row of an older release", brokers=("valkey",))
 def older_signature(scene: Scene, load: Load) -> Iterator[None]:
     for number in range(2):

@@ -290,3 +290,11 @@ def test_a_part_of_a_header_does_not_carry_the_body():
 
     assert Job.objects.get().canvas == {"chord": True}
     assert Chord.objects.get().size == 1
+
+
+@pytest.mark.django_db
+def test_headers_too_large_for_a_message_are_refused_where_they_are_given():
+    with pytest.raises(LedgerError, match="32768 at most"):
+        current_app.send_task("test.note", args=("x",), headers={"note": "x" * 40_000})
+
+    assert not Job.objects.exists()

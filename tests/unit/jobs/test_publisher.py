@@ -6,10 +6,12 @@ from base64 import b64decode
 from urllib.parse import unquote
 
 import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # no stubs
 from celery import current_app
 from kombu import Connection
 
-from jobs.publisher import BrokerAway, Publisher
+from jobs.policy import MAX_HEADERS_BYTES
+from jobs.publisher import BrokerAway, Publisher, _is_refusal
 from jobs.queries import Published
 from tests.integration.stage import broker_of_this_process
 
@@ -80,3 +82,30 @@ def test_a_connection_that_broke_is_opened_anew(queue, publisher):
 
     assert [message["headers"]["id"] for message in queue()] == ["a", "b"]
     assert unquote(current_app.conf.broker_url)
+
+
+def test_a_message_that_is_too_large_is_refused_and_stops_no_other(queue, publisher):
+    large = published("b", note="x" * MAX_HEADERS_BYTES)
+
+    refused = publisher.publish([published("a"), large, published("c")])
+
+    assert [message.id for message in refused] == ["b"]
+    assert "32768 at most" in refused[0].reason
+    assert [message["headers"]["id"] for message in queue()] == ["a", "c"]
+
+
+def test_a_refused_message_is_tried_again_with_the_others_where_the_broker_goes_away(refusing):
+    with broker_of_this_process(refusing):
+        publisher = Publisher(current_app._get_current_object())
+        with pytest.raises(BrokerAway) as away:
+            publisher.publish([published("a", note="x" * MAX_HEADERS_BYTES), published("b")])
+
+    assert away.value.untaken == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_refusal"),
+    [("InvalidParameterValue", True), ("InvalidMessageContents", True), ("Throttling", False)],
+)
+def test_only_some_errors_of_sqs_are_about_the_message(code, is_refusal):
+    assert _is_refusal(ClientError({"Error": {"Code": code}}, "SendMessage")) == is_refusal

@@ -13,6 +13,7 @@ from kombu import Connection
 from jobs import relay
 from jobs.enqueue import enqueue
 from jobs.models import Job
+from jobs.policy import MAX_HEADERS_BYTES
 from jobs.publisher import BrokerAway, Publisher
 from jobs.relay import Relay, publish_due
 from jobs.states import JobState
@@ -71,6 +72,22 @@ def test_what_the_broker_did_not_take_stays_due():
     assert (job.state, job.published_at, job.publications) == ("queued", None, 0)
 
 
+@pytest.mark.django_db
+def test_what_can_not_be_published_is_dead_and_the_rest_goes_out():
+    broken = a_job(queue=QUEUE, headers={"note": "x" * MAX_HEADERS_BYTES})
+    healthy = a_job(queue=QUEUE, headers={"id": "b"})
+    publisher = Publisher(current_app._get_current_object())
+
+    publish_due([QUEUE], publisher)
+
+    publisher.close()
+    broken.refresh_from_db()
+    healthy.refresh_from_db()
+    assert (broken.state, healthy.state) == ("dead", "queued")
+    assert "at most" in broken.error
+    assert healthy.published_at
+
+
 @pytest.mark.usefixtures("running_relay")
 def test_a_commit_wakes_the_relay(settings):
     settings.JOB_POLL_SECONDS = 8
@@ -92,6 +109,13 @@ def test_a_relay_rescues(settings):
     job = a_job(JobState.RUNNING, lease_until=timezone.now() - timedelta(seconds=1), queue=QUEUE)
 
     eventually(job.failures.exists, within_seconds=30)
+
+
+@pytest.mark.usefixtures("running_relay")
+def test_a_relay_buries_what_is_stranded():
+    job = a_job(queue="of another release", run_at=timezone.now() - timedelta(days=1))
+
+    eventually(lambda: Job.objects.get(pk=job.pk).state == "dead", within_seconds=30)
 
 
 @pytest.mark.usefixtures("running_relay")

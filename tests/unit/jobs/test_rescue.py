@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from jobs import control
 from jobs.canvas import step
 from jobs.enqueue import enqueue
 from jobs.judge import Fate
 from jobs.models import Job
-from jobs.rescue import refuse_unknown, report_lost, rescue
+from jobs.rescue import refuse_stranded, refuse_unknown, refuse_unpublishable, report_lost, rescue
 from jobs.states import JobState
 from tests.rows import a_job
 from tests.unit.jobs.worker import claimed, publish
@@ -107,3 +108,34 @@ def test_a_second_message_of_an_unknown_task_charges_nothing():
     assert not refuse_unknown(str(job.pk), "w@host", "test.removed")
 
     assert reread(job).attempts == 1
+
+
+def test_a_job_that_no_broker_takes_is_dead_with_the_reason_and_can_be_retried():
+    job = a_job(published_at=timezone.now())
+
+    assert refuse_unpublishable(str(job.pk), "too long")
+
+    failure = job.failures.get()
+    assert (reread(job).state, failure.fate, failure.message) == (
+        "dead",
+        "permanent",
+        "no broker takes it: too long",
+    )
+    assert control.retry(job.pk)
+
+
+def test_a_job_of_a_queue_that_this_release_does_not_have_is_buried_in_time(settings):
+    settings.JOB_STRANDED_SECONDS = 60
+    long_ago = timezone.now() - timedelta(seconds=61)
+    stranded = [a_job(queue=name, run_at=long_ago) for name in ("gone", "gone", "gone too")]
+    others = [
+        a_job(queue="gone", run_at=long_ago + timedelta(seconds=5)),  # its release may still come
+        a_job(queue="mail", run_at=long_ago),
+        a_job(queue="gone", run_at=long_ago, published_at=timezone.now()),  # somebody else has the queue
+    ]
+
+    refuse_stranded(["mail", "media"])
+
+    assert {reread(job).state for job in stranded} == {"dead"}
+    assert reread(stranded[2]).error == "no release that runs here has the queue 'gone too'"
+    assert {reread(job).state for job in others} == {"queued"}
