@@ -36,14 +36,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a failed attempt: wait so many seconds and retry, or (None) be dead."""
+    """The outcome of a failed attempt: wait so many seconds and retry, or (None) be dead or cancelled."""
 
     retry_in_seconds: float | None
+    is_cancelled: bool = False
 
     @property
     def is_dead(self) -> bool:
-        """True where no further attempt will be made."""
-        return self.retry_in_seconds is None
+        """True where no further attempt will be made, and nobody had asked for that."""
+        return self.retry_in_seconds is None and not self.is_cancelled
 
 
 #: Fates that cost no wait: the body is not known to be at fault, its worker is.

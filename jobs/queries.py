@@ -437,20 +437,29 @@ def settle_cancelled(job_id: str, token: UUID) -> bool:
 
 
 def settle_retrying(job_id: str, token: UUID, error: str, delay_seconds: float) -> bool:
-    """Record a failed attempt; the next is due after the delay."""
+    """Record a failed attempt; the next is due after the delay.
+
+    False where the claim is not ours any more, and where somebody asked the job to stop: there is to be no next.
+    """
     return _settle(
         "state = 'retrying', published_at = null, publications = 0, error = %(error)s,"
         " run_at = clock_timestamp() + make_interval(secs => %(delay)s)",
         {"id": job_id, "token": token, "error": error, "delay": delay_seconds},
+        condition="cancel_requested_at is null",
     )
 
 
 def hand_back(job_id: str, worker: str) -> bool:
-    """Return a running job of `worker` to its queue as if it had not been claimed, no attempt spent."""
+    """Return a running job of `worker` to its queue as if it had not been claimed, no attempt spent.
+
+    Where somebody asked it to stop, it has stopped: cancelled.
+    """
     return _change_one(
         """
         update jobs_job
-        set state = 'queued', attempts = attempts - 1, published_at = null, publications = 0,
+        set state = case when cancel_requested_at is null then 'queued' else 'cancelled' end,
+        finished_at = case when cancel_requested_at is null then null else clock_timestamp() end,
+        attempts = attempts - 1, published_at = null, publications = 0,
         run_at = clock_timestamp(), claim_token = null, lease_until = null
         where id = %(id)s and state = 'running' and worker = %(worker)s
         """,
@@ -492,11 +501,11 @@ _HELD = """
 """
 
 
-def _settle(changes: str, parameters: Parameters) -> bool:
+def _settle(changes: str, parameters: Parameters, condition: str = "true") -> bool:
     # The fence: only who holds the claim may settle. A worker that was frozen and wakes up changes no row.
     return _change_one(
         f"update jobs_job set {changes}, claim_token = null, lease_until = null"  # noqa: S608 - constants
-        " where id = %(id)s and claim_token = %(token)s",
+        f" where id = %(id)s and claim_token = %(token)s and {condition}",
         parameters,
     )
 

@@ -80,7 +80,10 @@ def succeed(attempt: Attempt, result: Any) -> None:
 
 @transaction.atomic
 def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
-    """Record a failed attempt: retrying, or dead with its errbacks enqueued. Returns the verdict."""
+    """Record a failed attempt: retrying, or dead with its errbacks enqueued. Returns the verdict.
+
+    Cancelled instead of retrying where somebody asked the job to stop: whoever did is not to see it run again.
+    """
     verdict = judge.judge(
         failure,
         attempt=attempt.number - attempt.attempts_before,
@@ -91,10 +94,11 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
     _keep_error(attempt, failure)
     if verdict.retry_in_seconds is None:
         _bury(attempt, failure)
-    else:
-        held = queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds)
-        _held(held, attempt)
+    elif queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds):
         queries.wake_relays()  # They sleep until the next job falls due, and this one may be it.
+    else:
+        cancel(attempt)
+        return judge.Verdict(None, is_cancelled=True)
     return verdict
 
 

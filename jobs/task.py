@@ -167,9 +167,10 @@ def _settle_failure(failure: Failure, attempt: settle.Attempt, error: Exception)
         raise LeaseLost(attempt.id)
     if failure.fate is Fate.CANCELLED:
         settle.cancel(attempt)
-        log.info("job_cancelled")
-        return Ignore()
+        return _cancelled()
     verdict = settle.fail(attempt, failure)
+    if verdict.is_cancelled:
+        return _cancelled()
     unexpected = failure.fate is Fate.BUG
     if verdict.retry_in_seconds is None:
         log.error(
@@ -187,3 +188,8 @@ def _settle_failure(failure: Failure, attempt: settle.Attempt, error: Exception)
     )
     # Shows as RETRY in Flower and in Celery's metrics; publishes nothing, run_at does that.
     return Retry(failure.message, exc=error, when=verdict.retry_in_seconds)  # type: ignore[arg-type]  # as above
+
+
+def _cancelled() -> Ignore:
+    log.info("job_cancelled")
+    return Ignore()

@@ -258,6 +258,21 @@ class TestSettling:
 
         assert (reread(job).attempts, publish()) == (1, [str(job.pk)])
 
+    def test_a_job_that_is_to_stop_is_not_handed_back_to_run_again(self):
+        job = a_job(JobState.RUNNING, attempts=2, cancel_requested_at=timezone.now())
+
+        assert queries.hand_back(str(job.pk), job.worker)
+
+        row = reread(job)
+        assert (row.state, row.attempts, bool(row.finished_at)) == ("cancelled", 1, True)
+        assert publish() == []
+
+    def test_a_job_that_is_to_stop_does_not_wait_for_a_retry(self):
+        job = a_job(JobState.RUNNING, cancel_requested_at=timezone.now())
+
+        assert not queries.settle_retrying(str(job.pk), job.claim_token, "why", 60)
+        assert reread(job).state == "running"
+
 
 @pytest.mark.django_db
 class TestLeases:

@@ -4,7 +4,7 @@ import pytest
 from celery import signature
 from django.db import transaction
 
-from jobs import settle
+from jobs import control, settle
 from jobs.canvas import chain, chord, step
 from jobs.enqueue import enqueue
 from jobs.errors import LeaseLost
@@ -94,6 +94,18 @@ def test_a_failed_attempt_is_kept_and_tried_again():
     assert (failure.attempt, failure.fate, failure.error_class, failure.message, failure.traceback, failure.worker) == (
         1, "transient", "Transient", "why", "traceback", "w@host/1",
     )  # fmt: skip
+
+
+def test_a_failed_attempt_of_a_job_that_is_to_stop_is_its_last():
+    job_id = enqueue("test.note")
+    held = attempt(job_id)
+    control.cancel(job_id)
+
+    verdict = settle.fail(held, FAILED)
+
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.failures.get().message) == ("cancelled", "why")
+    assert (verdict.is_cancelled, verdict.is_dead) == (True, False)
 
 
 def test_the_last_attempt_makes_the_job_dead():

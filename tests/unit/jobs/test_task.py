@@ -7,6 +7,7 @@ from celery.exceptions import Ignore, Retry
 from structlog.testing import capture_logs
 
 from jobs import control, heartbeat
+from jobs.current import current_job
 from jobs.declare import job
 from jobs.enqueue import enqueue
 from jobs.errors import Permanent, Transient
@@ -31,6 +32,12 @@ def steal():
     """Leave an effect, and lose the claim to another worker before settling."""
     effects.leave("effect")
     Job.objects.filter(name="test.steal").update(claim_token=uuid4())
+
+
+@job("test.fail_when_told_to_stop", **LINE)
+def fail_when_told_to_stop():
+    control.cancel(current_job().id)
+    raise Transient("the provider is away")
 
 
 @job("test.ask_for_time", **LINE)
@@ -91,6 +98,16 @@ def test_a_provider_that_asks_for_time_gets_it():
 
     row = reread(job_id)
     assert (row.run_at - row.created_at).total_seconds() > 3500
+
+
+def test_a_job_told_to_stop_is_cancelled_by_its_failure_and_does_not_run_again():
+    job_id = enqueue("test.fail_when_told_to_stop")
+
+    with capture_logs() as lines:
+        assert deliver(job_id) is Ignore
+
+    assert reread(job_id).state == "cancelled"
+    assert lines[-1]["event"] == "job_cancelled"
 
 
 def test_the_effect_of_an_attempt_that_lost_its_job_is_rolled_back(effect_table):
