@@ -1,13 +1,16 @@
 """What a person may do to jobs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import control
+from jobs import control, queries
 from jobs.models import Job
 from jobs.states import FINISHED, WAITING, JobState
+from tests.eventually import eventually
 from tests.rows import a_job
 from tests.unit.jobs.worker import publish
 
@@ -106,3 +109,30 @@ def test_a_family_is_cancelled_where_it_is_unfinished():
     a_job()
 
     assert control.cancel_tree(root) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancel_at_the_instant_in_which_an_attempt_ends_is_not_lost():
+    job = a_job(JobState.RUNNING)
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            queries.settle_retrying(str(job.pk), job.claim_token, "why", 60)
+            cancelled = thread.submit(cancel_elsewhere, job)
+            eventually(somebody_waits_for_a_lock)
+        assert cancelled.result(timeout=10)
+
+    assert reread(job).state == "cancelled"
+
+
+def cancel_elsewhere(job):
+    try:
+        return control.cancel(job.pk)
+    finally:
+        connection.close()
+
+
+def somebody_waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from pg_locks where not granted")
+        return cursor.fetchone()[0]
