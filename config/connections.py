@@ -18,7 +18,7 @@ def database(env: Env) -> dict[str, Any]:
     parts = conninfo_to_dict(urls(env).database)
     pool = env.services.database_pool_size
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.database",
         "NAME": parts.pop("dbname", ""),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
