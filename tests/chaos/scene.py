@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import psycopg.sql
 from celery import current_app
 from django.conf import settings
 from django.db import connection
@@ -275,6 +276,31 @@ class Scene:
                 "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'offstage'"
             )
         connection.close()
+
+    def make_read_only(self) -> None:
+        """Refuse every write, as the server does that a failover has left behind; who was connected is cut off."""
+        with self.admin() as admin:
+            admin.execute(
+                psycopg.sql.SQL("alter database {} set default_transaction_read_only = on").format(
+                    self._database_name
+                )
+            )
+        self.end_sessions()
+
+    def make_writable(self) -> None:
+        """Take writes again. Nobody's session is ended: who connected meanwhile must find out by itself."""
+        with self.admin() as admin:
+            admin.execute("set default_transaction_read_only = off")
+            admin.execute(
+                psycopg.sql.SQL("alter database {} reset default_transaction_read_only").format(
+                    self._database_name
+                )
+            )
+        connection.close()
+
+    @property
+    def _database_name(self) -> psycopg.sql.Identifier:
+        return psycopg.sql.Identifier(connection.settings_dict["NAME"])
 
     def take_every_connection(self) -> list[psycopg.Connection]:
         """Use the limit up, the operator's own reserve included, until the application has no session left."""

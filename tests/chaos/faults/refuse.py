@@ -7,6 +7,9 @@ from tests.chaos.play import await_running, fault, pause
 from tests.chaos.scene import Scene
 from tests.eventually import eventually
 
+# No broker has a part in it, but recovery goes through one.
+ANY = ("valkey", "rabbitmq")
+
 
 @fault("the broker is full for 6 s", "jobs run", brokers=("valkey", "rabbitmq"))
 def full(scene: Scene, load: Load) -> Iterator[None]:
@@ -46,6 +49,16 @@ def no_connection_left(scene: Scene, load: Load) -> Iterator[None]:
         for connection in taken:
             connection.close()
     eventually(scene.database_answers)
+
+
+@fault("the database is read-only for 5 s", "after a failover, jobs run", brokers=ANY, quiet_seconds=30)
+def read_only(scene: Scene, load: Load) -> Iterator[None]:
+    load.row("under-way", 1)
+    await_running()
+    scene.make_read_only()
+    yield
+    pause(5)
+    scene.make_writable()
 
 
 @fault("the cache server is away for 4 s", "jobs run, mails are limited", brokers=("valkey", "rabbitmq"))
