@@ -23,6 +23,8 @@ class Asked:
     addresses: set[str] = field(default_factory=set)
     rolled_back: set[str] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
+    #: Why who asked was told that nothing was promised: the database's own errors, by name.
+    refusals: list[str] = field(default_factory=list)
     #: Tags in the order in which they were asked for: one list for each order key or chain.
     in_order: list[list[str]] = field(default_factory=list)
     #: Jobs that are expected to end dead, by name.
@@ -129,8 +131,9 @@ class Load:
         try:
             with transaction.atomic():
                 ask()
-        except Error:
+        except Error as error:
             # Committed or not: the answer never came. What stands in the ledger must be done, what does not must not.
             connection.close()
             self.asked.doubtful |= tags
+            self.asked.refusals.append(type(error.__cause__).__name__)
         kind |= tags

@@ -44,6 +44,8 @@ class Fault:
     #: Ask for the usual load; some faults bring one of their own.
     waves: bool = True
     quiet_seconds: float = QUIET_SECONDS
+    #: Says what this machine lacks to be struck so; empty where it has all.
+    lacks: Callable[[], str] = str
 
 
 ALL: list[Fault] = []

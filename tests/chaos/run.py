@@ -45,6 +45,9 @@ def _results(scene: Scene, wanted: argparse.Namespace) -> Iterator[Result]:
         if rows:
             scene.enter(broker)
         for fault in rows:
+            if lack := fault.lacks():
+                _complain(f"{fault.name}: left out, {lack}")
+                continue
             result = play(scene, fault, wanted.seed, SHORT_SCALE if wanted.short else 1.0)
             yield result
             if not result.is_good:

@@ -6,21 +6,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
 import psycopg
-import psycopg.sql
 from celery import current_app
 from django.conf import settings
 from django.db import connection
+from psycopg import sql
 
 from config import brokers as broker_settings
 from config import services
 from config.env import ROOT
 from tests.chaos.app import effects
 from tests.chaos.brokers import KINDS, Valkey, continue_all
+from tests.chaos.disk import SmallDisk
 from tests.chaos.proxy import Network, Proxy
 from tests.eventually import eventually
 from tests.harness.brokers import Broker, Sqs
@@ -108,6 +109,8 @@ class Scene:
         self.broker: Broker | None = None
         self.cache = Valkey(folder / "cache")
         self.mail_port = free_port()
+        #: What a fault has set up and the next one must not find.
+        self.afterwards = ExitStack()
         self._started = 0
 
     # --- setting up and clearing away
@@ -141,6 +144,7 @@ class Scene:
 
     def leave(self) -> None:
         """Clear the broker and every part away."""
+        self.afterwards.close()
         for name in list(self.parts):
             if name != "mail":
                 self.end(name)
@@ -162,6 +166,7 @@ class Scene:
 
     def clear(self) -> None:
         """Forget every job, effect, file and mail of the fault before."""
+        self.afterwards.close()
         with connection.cursor() as cursor:
             cursor.execute(f"truncate {', '.join(TABLES)} cascade")
             cursor.execute("delete from chaos_pair; insert into chaos_pair values (1, 0), (2, 0)")
@@ -281,7 +286,7 @@ class Scene:
         """Refuse every write, as the server does that a failover has left behind; who was connected is cut off."""
         with self.admin() as admin:
             admin.execute(
-                psycopg.sql.SQL("alter database {} set default_transaction_read_only = on").format(
+                sql.SQL("alter database {} set default_transaction_read_only = on").format(
                     self._database_name
                 )
             )
@@ -292,15 +297,38 @@ class Scene:
         with self.admin() as admin:
             admin.execute("set default_transaction_read_only = off")
             admin.execute(
-                psycopg.sql.SQL("alter database {} reset default_transaction_read_only").format(
-                    self._database_name
-                )
+                sql.SQL("alter database {} reset default_transaction_read_only").format(self._database_name)
             )
         connection.close()
 
     @property
-    def _database_name(self) -> psycopg.sql.Identifier:
-        return psycopg.sql.Identifier(connection.settings_dict["NAME"])
+    def _database_name(self) -> sql.Identifier:
+        return sql.Identifier(connection.settings_dict["NAME"])
+
+    def move_to_small_disk(self) -> SmallDisk:
+        """Let all tables and indexes lie on a disk of their own until the next fault; the log stays where it is."""
+        keeps = Path(connection.settings_dict["HOST"]).stat()
+        disk = SmallDisk(self.folder / "disk", megabytes=16, uid=keeps.st_uid, gid=keeps.st_gid)
+        self.afterwards.callback(disk.close)
+        with self.admin() as admin:
+            admin.execute(sql.SQL("create tablespace small location {}").format(str(disk.folder)))
+        self.afterwards.callback(self._move_tables, "small", "pg_default")
+        self._move_tables("pg_default", "small")
+        return disk
+
+    def _move_tables(self, source: str, target: str) -> None:
+        with self.admin() as admin:
+            for kind in ("table", "index"):
+                move = sql.SQL(f"alter {kind} all in tablespace {{}} set tablespace {{}}")
+                admin.execute(move.format(sql.Identifier(source), sql.Identifier(target)))
+            if source == "small":
+                admin.execute("drop tablespace small")
+
+    def small_disk_for_files(self) -> SmallDisk:
+        """Let the files of jobs lie on a disk of their own until the next fault."""
+        disk = SmallDisk(effects.folder(), megabytes=1, uid=os.getuid(), gid=os.getgid())
+        self.afterwards.callback(disk.close)
+        return disk
 
     def take_every_connection(self) -> list[psycopg.Connection]:
         """Use the limit up, the operator's own reserve included, until the application has no session left."""

@@ -3,6 +3,7 @@
 from tests.chaos.faults import (
     beat,
     database,
+    disk,
     flood,
     flush,
     freeze,
@@ -19,6 +20,7 @@ __all__ = [
     "ALL",
     "beat",
     "database",
+    "disk",
     "flood",
     "flush",
     "freeze",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tests.chaos.load import Load
 from tests.chaos.play import await_running, fault, pause
 from tests.chaos.scene import Scene
+from tests.chaos.visitor import Visitor
 from tests.eventually import eventually
 
 # No broker has a part in it, but recovery goes through one.
@@ -53,9 +54,12 @@ def no_connection_left(scene: Scene, load: Load) -> Iterator[None]:
 
 @fault("the database is read-only for 5 s", "after a failover, jobs run", brokers=ANY, quiet_seconds=30)
 def read_only(scene: Scene, load: Load) -> Iterator[None]:
-    load.row("under-way", 1)
-    await_running()
-    scene.make_read_only()
+    with Visitor(scene, load) as visitor:
+        load.row("under-way", 1)
+        await_running()
+        scene.make_read_only()
+        answer = visitor.sign_up("visitor@chaos.test")
+    assert answer == 503, f"a signup that could not be written was answered {answer}"
     yield
     pause(5)
     scene.make_writable()
