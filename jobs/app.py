@@ -44,7 +44,7 @@ class JobsApp(Celery):
         # Times are a column of the ledger. Left to Celery they would be held in a worker's memory.
         if countdown:
             options["delay_seconds"] = countdown
-        elif eta:
+        if eta:
             options["run_at"] = eta if isinstance(eta, str) else eta.isoformat()
         job = current_job()
         if task_id is None and job is not None:

@@ -80,14 +80,22 @@ class Tick:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     moment: str
+    run_at: datetime | None
 
     def enqueue(self) -> None:
-        """Enqueue the tick's job. Twice, or by a second beat: one job.
+        """Enqueue the tick's job, to run when its moment has come by the database's clock: a beat's may be ahead.
 
+        Twice, or by a second beat: one job.
         An entry that somebody misspelt in the admin is refused loudly, and stops no other entry.
         """
         try:
-            enqueue(self.task, *self.args, kwargs=self.kwargs, unique_key=f"{self.entry}@{self.moment}")
+            enqueue(
+                self.task,
+                *self.args,
+                kwargs=self.kwargs,
+                unique_key=f"{self.entry}@{self.moment}",
+                run_at=self.run_at,
+            )
         except (LedgerError, TypeError) as error:
             log.error(  # noqa: TRY400 - its traceback says nothing more
                 "tick_refused", entry=self.entry, moment=self.moment, reason=str(error)
@@ -100,7 +108,11 @@ def ticks_of(entry: Any, now: datetime) -> list[Tick]:
     """Return the ticks of `entry` that fell due since it was last run."""
     moments = moments_of(entry.schedule, entry.last_run_at, now)
     args, kwargs = tuple(entry.args or ()), entry.kwargs or {}
-    return [Tick(entry.name, entry.task, args, kwargs, moment) for moment in moments]
+    is_named = isinstance(entry.schedule, crontab | clocked)
+    return [
+        Tick(entry.name, entry.task, args, kwargs, moment, _instant(moment) if is_named else None)
+        for moment in moments
+    ]
 
 
 def moments_of(plan: BaseSchedule, last_run_at: datetime, now: datetime) -> list[str]:
@@ -121,6 +133,10 @@ def moments_of(plan: BaseSchedule, last_run_at: datetime, now: datetime) -> list
 
 def _minute(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def _instant(minute: str) -> datetime:
+    return datetime.fromisoformat(minute).replace(tzinfo=UTC)
 
 
 def _crontab(plan: crontab, last_run_at: datetime, now: datetime) -> Iterator[datetime]:

@@ -1,5 +1,6 @@
 """The way to ask for a job."""
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,21 +14,22 @@ from jobs.current import current_job
 _COMPOUND = frozenset({"chain", "group", "chord"})
 
 
-def enqueue(
+def enqueue(  # noqa: PLR0913 - each by name but the task
     task: str | Signature,
     *args: Any,
     kwargs: dict[str, Any] | None = None,
     order_key: str | None = None,
     unique_key: str | None = None,
     delay_seconds: float = 0,
+    run_at: datetime | None = None,
 ) -> str:
     """Write a job into the ledger, in the current transaction, and return its id.
 
     `task` is a name or a canvas, of which all jobs or none are written; the id is its last job's, a group's
     own. `unique_key`: one job with it is ever kept; a second call changes nothing and returns the first one's
-    id. `order_key`: jobs of one key run one at a time, first asked for first. Keys and delay are those of the
-    job that a canvas begins with. Raises Undeclared for a name that nobody declared, TypeError for wrong
-    arguments or a value that JSON would change.
+    id. `order_key`: jobs of one key run one at a time, first asked for first. `run_at`, or so long a delay: not
+    before, by the database's clock. All four are those of the job that a canvas begins with. Raises Undeclared for
+    a name that nobody declared, TypeError for wrong arguments or a value that JSON would change.
     Twice: inside a job the id follows from the parent's id and the number of the call, so a repeated
     attempt asks for the same jobs again and nothing happens.
     """
@@ -35,6 +37,7 @@ def enqueue(
         "order_key": order_key,
         "unique_key": unique_key,
         "countdown": delay_seconds or None,
+        "eta": run_at,
     }
     options = {name: value for name, value in options.items() if value is not None}
     if isinstance(task, Signature):

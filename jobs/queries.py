@@ -34,7 +34,7 @@ Parameters = Any
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job as it is asked for. `run_at`: ISO 8601, None for `delay_seconds` from now."""
+    """A job as it is asked for. `run_at`: ISO 8601, due then or `delay_seconds` from now, whichever is later."""
 
     id: str
     name: str
@@ -121,7 +121,7 @@ def insert_job(job: NewJob) -> bool:
             case when %(run_at)s::timestamptz > clock_timestamp() or %(delay_seconds)s > 0
                 then 'scheduled' else 'queued' end,
             %(args)s, %(kwargs)s, %(canvas)s, %(headers)s,
-            coalesce(%(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
+            greatest(%(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
             0, %(max_attempts)s,
             0, 0, '', %(order_key)s, %(unique_key)s, %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s,
             %(request_id)s, '')

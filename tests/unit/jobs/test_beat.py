@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from celery import current_app
 from celery.schedules import crontab, schedule
 from django.db import connection, transaction
@@ -100,6 +101,27 @@ def test_a_crontab_of_another_time_of_day_is_known_too():
     scheduler().tick()
 
     assert Job.objects.get().unique_key.startswith("far@")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("minutes", "state"), [(5, "scheduled"), (-5, "queued")])
+def test_a_tick_runs_at_its_moment_whatever_the_clock_of_its_beat_says(minutes, state):
+    now = timezone.now()
+    wrong = now + timedelta(minutes=minutes)
+    PeriodicTask.objects.create(
+        name="tick",
+        task="test.note",
+        crontab=CrontabSchedule.objects.create(minute="*"),
+        last_run_at=wrong - timedelta(minutes=2),
+    )
+
+    with time_machine.travel(wrong):
+        scheduler().tick()
+
+    assert set(Job.objects.values_list("state", flat=True)) == {state}
+    for job in Job.objects.all():
+        moment = datetime.fromisoformat(job.unique_key.removeprefix("tick@")).replace(tzinfo=UTC)
+        assert abs(job.run_at - max(moment, now)) < timedelta(seconds=10)
 
 
 @pytest.mark.django_db(transaction=True)

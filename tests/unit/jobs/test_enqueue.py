@@ -218,6 +218,16 @@ def test_a_due_time_of_celerys_is_a_column_and_not_in_the_message(moment):
     assert job.headers["eta"] is None
 
 
+@pytest.mark.parametrize(("minutes", "state"), [(1, "scheduled"), (-60, "queued")])
+def test_a_moment_to_come_is_waited_for_and_a_past_one_is_now(minutes, state):
+    moment = timezone.now() + timedelta(minutes=minutes)
+
+    job = Job.objects.get(pk=enqueue("test.note", run_at=moment))
+
+    assert job.state == state
+    assert abs(job.run_at - max(moment, timezone.now())) < timedelta(seconds=5)
+
+
 def test_an_expiry_is_refused():
     with pytest.raises(LedgerError, match="cancel the job"):
         current_app.tasks["test.note"].apply_async(expires=60)
