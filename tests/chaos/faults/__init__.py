@@ -2,6 +2,7 @@
 
 from tests.chaos.faults import (
     beat,
+    clock,
     database,
     disk,
     flood,
@@ -19,6 +20,7 @@ from tests.chaos.play import ALL
 __all__ = [
     "ALL",
     "beat",
+    "clock",
     "database",
     "disk",
     "flood",
