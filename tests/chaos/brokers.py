@@ -46,6 +46,14 @@ class Valkey(Broker):
     def waiting(self, queue: str) -> int:
         return int(self.client().llen(queue))
 
+    def _take_all(self, queue: str) -> list[bytes]:
+        with self.client() as client:
+            return client.rpop(queue, client.llen(queue) or 1) or []
+
+    def _put_all(self, queue: str, messages: list[bytes]) -> None:
+        with self.client() as client:
+            client.lpush(queue, *messages)
+
     def client(self) -> redis.Redis:
         return redis.Redis(port=self.port, socket_timeout=5)
 

@@ -41,6 +41,7 @@ class Load:
     def __init__(self, seed: int, scale: float = 1.0) -> None:
         self.asked = Asked()
         self._scale = scale
+        self.seed = seed
         self._random = random.Random(seed)
         self._waves = 0
 

@@ -4,9 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -67,6 +67,13 @@ class Broker:
         """Return how many messages wait in the queue; none where it does not exist."""
         raise NotImplementedError
 
+    def reorder(self, queue: str, arrange: Callable[[list[Any]], None]) -> int:
+        """Put what waits in the queue into the order that `arrange` gives a list of it; return how many it were."""
+        waiting = self._take_all(queue)
+        arrange(waiting)
+        self._put_all(queue, waiting)
+        return len(waiting)
+
     def log(self) -> str:
         """Return what it said."""
         return "".join(log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log")))
@@ -75,6 +82,14 @@ class Broker:
         """End everything that was started."""
         for name in list(self._processes):
             self._end(name)
+
+    def _take_all(self, queue: str) -> list[Any]:
+        """Take out what waits in the queue, in whatever form it can be put back."""
+        raise NotImplementedError
+
+    def _put_all(self, queue: str, messages: list[Any]) -> None:
+        """Put messages back, the first to be delivered first."""
+        raise NotImplementedError
 
     @property
     def _serving(self) -> Sequence[str]:

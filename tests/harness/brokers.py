@@ -68,6 +68,21 @@ class RabbitMQ(Broker):
         found = self._ask("queue_declare", queue, passive=True)
         return int(found.message_count) if found else 0
 
+    def _take_all(self, queue: str) -> list[amqp.Message]:
+        taken: list[amqp.Message] = []
+        with self._connection() as connection:
+            channel = connection.channel()
+            while (message := channel.basic_get(queue, no_ack=True)) is not None:
+                taken.append(message)
+        return taken
+
+    def _put_all(self, queue: str, messages: list[amqp.Message]) -> None:
+        with self._connection() as connection:
+            channel = connection.channel()
+            channel.confirm_select()
+            for message in messages:
+                channel.basic_publish_confirm(message, routing_key=queue)
+
     @property
     def _serving(self) -> Sequence[str]:
         return ["rabbitmq"]
@@ -166,6 +181,22 @@ class Sqs(Broker):
         count = "ApproximateNumberOfMessages"
         ask, urls = self._client().get_queue_attributes, self._urls([queue])
         return sum(int(ask(QueueUrl=url, AttributeNames=[count])["Attributes"][count]) for url in urls)
+
+    def _take_all(self, queue: str) -> list[str]:
+        taken: list[str] = []
+        for url in self._urls([queue]):
+            while (
+                found := self._client().receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages")
+            ):
+                taken += [message["Body"] for message in found]
+                for message in found:
+                    self._client().delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+    def _put_all(self, queue: str, messages: list[str]) -> None:
+        for url in self._urls([queue]):
+            for body in messages:
+                self._client().send_message(QueueUrl=url, MessageBody=body)
 
     @property
     def _serving(self) -> Sequence[str]:

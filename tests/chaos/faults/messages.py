@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from celery import current_app
+from django.db.models import QuerySet
 from kombu import Producer
 
 from jobs.enqueue import enqueue
@@ -17,12 +18,11 @@ from tests.chaos.scene import Scene
 QUEUE = "maintenance"
 
 
-def _send_again(times: int) -> None:
-    jobs = [
-        Published(str(job.pk), job.name, job.queue, job.headers, job.attempts) for job in Job.objects.all()
-    ]
+def send_again(jobs: QuerySet[Job], times: int = 1) -> None:
+    """Send a message for each job, whatever its state."""
+    due = [Published(str(job.pk), job.name, job.queue, job.headers, job.attempts) for job in jobs]
     publisher = Publisher(current_app)
-    publisher.publish(jobs * times)
+    publisher.publish(due * times)
     publisher.close()
 
 
@@ -42,15 +42,15 @@ def _send_raw(body: bytes, content_type: str = "application/json", **headers: ob
 @fault("each message delivered ten times more", "while the jobs wait and run", short=("valkey",))
 def doubled(scene: Scene, load: Load) -> Iterator[None]:
     await_running()
-    _send_again(10)
+    send_again(Job.objects.all(), 10)
     yield
-    _send_again(2)
+    send_again(Job.objects.all(), 2)
 
 
 @fault("each message delivered once more, late", "after its job has ended")
 def late(scene: Scene, load: Load) -> Iterator[None]:
     await_quiet(30)
-    _send_again(1)
+    send_again(Job.objects.all())
     yield
 
 
