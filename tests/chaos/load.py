@@ -64,9 +64,9 @@ class Load:
         for act in acts:
             act()
 
-    def row(self, tag: str, seconds: float = 0.0, **options: object) -> None:
-        """One row, committed with the job's settling."""
-        self._ask({tag}, lambda: enqueue("chaos.leave", tag, seconds, **options))
+    def row(self, tag: str, seconds: float = 0.0, failures: int = 0, **options: object) -> None:
+        """One row, committed with the job's settling, after so many failed attempts."""
+        self._ask({tag}, lambda: enqueue("chaos.leave", tag, seconds, failures, **options))
 
     def job(self, name: str, tag: str, *args: object) -> None:
         """One row, by a task of its own."""
@@ -110,7 +110,7 @@ class Load:
 
     def failing(self, tag: str) -> None:
         """One row, at the second attempt."""
-        self._ask({tag}, lambda: enqueue("chaos.leave", tag, 0.0, 1))
+        self.row(tag, failures=1)
 
     def roll_back(self, tag: str) -> None:
         """Nothing."""
