@@ -33,10 +33,13 @@ class JobRequest(Request):
             )
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
-        """Settle the job whose process died under it."""
-        super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+        """Settle the job whose process died under it, or found no memory before it came to settle."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if isinstance(error, WorkerLostError | SystemExit) and not state.should_terminate:
+        if isinstance(error, MemoryError):
+            # Celery takes it for this process's own, and ends the whole worker. It was one of the pool's.
+            exc_info.exception = RuntimeError(f"no memory left: {error!r}")
+        super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+        if isinstance(error, WorkerLostError | SystemExit | MemoryError) and not state.should_terminate:
             self._report(lambda worker: rescue.report_lost(self.id, worker, Fate.LOST, str(error)))
 
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:

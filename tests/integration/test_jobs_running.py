@@ -13,7 +13,7 @@ from jobs.models import Job, JobError
 from jobs.publisher import Publisher
 from jobs.queries import Published
 from tests.eventually import eventually
-from tests.integration.stage import LEASE_SECONDS, broker_of_this_process, running_in, settled
+from tests.integration.stage import LEASE_SECONDS, broker_of_this_process, holds, running_in, settled
 from tests.integration.testtasks import effects
 
 
@@ -111,6 +111,15 @@ def test_a_body_that_leaves_the_program_is_a_failed_attempt(stage):
 
     settled(job_id, as_="dead")
     assert len(fates_of(job_id)) == 2
+
+
+def test_a_body_that_finds_no_memory_ends_no_worker(workers):
+
+    job_id = enqueue("test.run_out_of_memory")
+
+    settled(job_id, as_="dead")
+    assert fates_of(job_id) == ["bug"]
+    assert holds(lambda: all(worker.process.poll() is None for worker in workers), for_seconds=5)
 
 
 def test_jobs_asked_for_by_an_attempt_that_dies_are_asked_for_once():

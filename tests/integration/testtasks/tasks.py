@@ -120,6 +120,11 @@ def leave_the_program() -> None:
     sys.exit(3)
 
 
+@job("test.run_out_of_memory", max_attempts=1, **SHORT)
+def run_out_of_memory() -> None:
+    raise MemoryError
+
+
 @job("test.enqueue_then_die", **SHORT)
 def enqueue_then_die(deaths: int) -> None:
     """Ask for jobs outside any transaction, then die before settling."""
