@@ -1,11 +1,9 @@
 """The counted jobs."""
 
-import os
-import signal
 from typing import Any
 
 from jobs.declare import job
-from tests.chaos.app import effects
+from tests.chaos.app import crashes, effects
 
 SHORT: dict[str, Any] = {"queue": "maintenance", "soft_seconds": 40, "hard_seconds": 50}
 
@@ -41,10 +39,10 @@ def fail(tag: str) -> None:
     effects.leave(tag, 0, 99)
 
 
-@job("chaos.die", **SHORT)
-def die(tag: str) -> None:
-    """Kill the own process each time."""
-    os.kill(os.getpid(), signal.SIGKILL)
+@job("chaos.crash", **SHORT)
+def crash(way: str) -> None:
+    """End the own process each time."""
+    crashes.WAYS[way]()
 
 
 @job("chaos.lock_both", atomic=True, **SHORT)

@@ -1,9 +1,13 @@
-"""SIGTERM, and a job that ends its process each time."""
+"""SIGTERM, and jobs that end their process each time."""
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
 
+from django.conf import settings
+
 from jobs.models import Job, JobError
+from tests.chaos.app.crashes import WAYS
 from tests.chaos.load import Load
 from tests.chaos.play import fault, pause
 from tests.chaos.scene import Scene
@@ -32,8 +36,17 @@ def told_twice(scene: Scene, load: Load) -> Iterator[None]:
     assert not list(charged), f"a stop has cost an attempt: {list(charged)}"
 
 
-@fault("a job kills its process each time", "beside healthy ones")
-def poisonous(scene: Scene, load: Load) -> Iterator[None]:
-    for number in range(3):
-        load.dead("chaos.die", f"deadly-{number}")
+@fault("a job crashes its process each time", f"beside healthy ones: {', '.join(WAYS)}")
+def crashing(scene: Scene, load: Load) -> Iterator[None]:
+    for way in WAYS:
+        load.dead("chaos.crash", way)
     yield
+    yield
+    attempts = Counter(
+        JobError.objects.values_list("job__args__0", flat=True).filter(job__name="chaos.crash")
+    )
+    wanted = dict.fromkeys(WAYS, settings.JOB_MAX_ATTEMPTS)
+    assert attempts == wanted, f"recorded attempts: {dict(attempts)}"
+    # Nobody else takes it where one of them has ended the worker, too.
+    load.row("after-them")
+    eventually(lambda: Job.objects.filter(args__0="after-them", state="succeeded").exists(), 10)
