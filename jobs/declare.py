@@ -19,7 +19,8 @@ def job(  # noqa: PLR0913 - one line that says it all, each option by name
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as the task `name`. A misspelt option is Python's own TypeError at the import line.
 
-    `limit`: name of a rate limit in `settings.JOB_RATE_LIMITS`. `atomic`: the body and its settling
+    `limit`: name of a rate limit in `settings.JOB_RATE_LIMITS`, of which each run takes one use for as long as
+    its body takes, and a period more. `atomic`: the body and its settling
     commit in one transaction, so that an effect in the database happens exactly once; not for bodies
     that speak to the outside. `max_attempts`, `retry_base_seconds`: None takes the settings' values.
     """

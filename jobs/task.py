@@ -50,16 +50,12 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         job_id = str(self.request.id)
         with bound_contextvars(job_id=job_id, name=self.name):
             faultpoints.reach("run.delivered")
-            self._let_through(job_id)
-            claimed = queries.claim(
-                job_id, uuid4(), worker_name(str(self.request.hostname)), settings.JOB_LEASE_SECONDS
-            )
-            if claimed is None:
-                self._drop(job_id)
+            use = self._let_through(job_id)
+            claimed = self._claim(job_id, use)
             with bound_contextvars(
                 attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id
             ):
-                return self._attempt(claimed)
+                return self._attempt(claimed, use)
 
     def replace(self, sig: Signature) -> NoReturn:
         """Make this job another one, under its own id: the last of a canvas, for which it waits if that is not at once.
@@ -84,16 +80,30 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         log.info("delivery_dropped")
         raise Ignore
 
-    def _let_through(self, job_id: str) -> None:
-        """Put the job back, no attempt spent, where its provider's rate is used up."""
-        wait_seconds = limits.wait_seconds(self.rate_limit_name, job_id)
-        if wait_seconds > 0:
-            queries.postpone(job_id, wait_seconds)
+    def _let_through(self, job_id: str) -> limits.Use:
+        """Take a use of the provider's rate, or put the job back, no attempt spent, where it is used up."""
+        longest_seconds = float(self.time_limit or settings.JOB_LEASE_SECONDS)
+        use = limits.take(self.rate_limit_name, job_id, longest_seconds=longest_seconds)
+        if use.wait_seconds > 0:
+            queries.postpone(job_id, use.wait_seconds)
             queries.wake_relays()
-            log.info("job_postponed", limit=self.rate_limit_name, seconds=round(wait_seconds, 3))
-            raise Retry("over the rate limit", when=wait_seconds)  # type: ignore[arg-type]  # numbers.Real has no types
+            log.info("job_postponed", limit=self.rate_limit_name, seconds=round(use.wait_seconds, 3))
+            raise Retry("over the rate limit", when=use.wait_seconds)  # type: ignore[arg-type]  # numbers.Real has no types
+        return use
 
-    def _attempt(self, claimed: queries.Claimed) -> Any:
+    def _claim(self, job_id: str, use: limits.Use) -> queries.Claimed:
+        """Claim the job; where it is not to be had, the use goes back and the delivery ends here."""
+        claimed = None
+        try:
+            claimed = queries.claim(
+                job_id, uuid4(), worker_name(str(self.request.hostname)), settings.JOB_LEASE_SECONDS
+            )
+        finally:
+            if claimed is None:
+                limits.give_back(use)
+        return claimed or self._drop(job_id)
+
+    def _attempt(self, claimed: queries.Claimed, use: limits.Use) -> Any:
         """Run a claimed job to its end."""
         job = CurrentJob(
             id=claimed.id,
@@ -111,7 +121,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         keeper.watch(job)
         try:
             with running(job):
-                result = self._run_and_settle(claimed, job)
+                result = self._run_and_settle(claimed, job, use)
         except Exception as error:
             raise _outcome_of(error, claimed) from error
         finally:
@@ -122,13 +132,13 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         log.info("job_succeeded")
         return result
 
-    def _run_and_settle(self, claimed: queries.Claimed, job: CurrentJob) -> Any:
+    def _run_and_settle(self, claimed: queries.Claimed, job: CurrentJob, use: limits.Use) -> Any:
         # Task.replace hands these on to its successor; they are taken back before Celery's tracer looks.
         lent = {word: claimed.canvas.get(word) for word in ("callbacks", "errbacks", "chain", "chord")}
         self.request.update(lent)
         try:
             with transaction.atomic() if self.atomic else nullcontext():
-                result = self._result_of_body(claimed, job)
+                result = self._result_of_body(claimed, job, use)
                 faultpoints.reach("run.ran")
                 if not job.replaced:
                     settle.succeed(settle.Attempt.of(claimed), result)
@@ -137,13 +147,15 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         faultpoints.reach("run.committed")
         return result
 
-    def _result_of_body(self, claimed: queries.Claimed, job: CurrentJob) -> Any:
+    def _result_of_body(self, claimed: queries.Claimed, job: CurrentJob, use: limits.Use) -> Any:
         try:
             return self.run(*claimed.args, **claimed.kwargs)
         except Ignore:
             # Let out of the transaction, it would roll the replacement back.
             if not job.replaced:
                 raise
+        finally:
+            limits.end(use)
         return None
 
 

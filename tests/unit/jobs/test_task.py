@@ -6,7 +6,7 @@ import pytest
 from celery.exceptions import Ignore, Retry
 from structlog.testing import capture_logs
 
-from jobs import control, heartbeat
+from jobs import control, heartbeat, limits
 from jobs.current import current_job
 from jobs.declare import job
 from jobs.enqueue import enqueue
@@ -119,9 +119,15 @@ def test_the_effect_of_an_attempt_that_lost_its_job_is_rolled_back(effect_table)
     assert reread(job_id).state == "running"
 
 
-def test_a_job_over_the_rate_waits_and_spends_no_attempt(settings, effect_table):
+@pytest.fixture
+def one_a_minute(settings):
+    """The rate of `test.limited`, unused so far."""
     settings.JOB_RATE_LIMITS = {"test": "1/minute"}
-    first, second = enqueue("test.limited", f"a {uuid4()}"), enqueue("test.limited", "b")
+    limits._client().delete(*limits._keys("test"))
+
+
+def test_a_job_over_the_rate_waits_and_spends_no_attempt(one_a_minute, effect_table):
+    first, second = enqueue("test.limited", "a"), enqueue("test.limited", "b")
     deliver(first)
 
     assert deliver(second) is Retry
@@ -129,6 +135,16 @@ def test_a_job_over_the_rate_waits_and_spends_no_attempt(settings, effect_table)
     row = reread(second)
     assert (row.state, row.attempts) == ("scheduled", 0)
     assert effect_table.of(second) == []
+
+
+def test_a_message_that_brings_no_job_uses_no_rate(one_a_minute, effect_table):
+    cancelled, next_one = enqueue("test.limited", "a"), enqueue("test.limited", "b")
+    control.cancel(cancelled)
+    assert deliver(cancelled) is Ignore
+
+    deliver(next_one)
+
+    assert reread(next_one).state == "succeeded"
 
 
 def test_a_cancelled_job_is_dropped_when_its_message_arrives(effect_table):
