@@ -20,7 +20,7 @@ from jobs.states import FINISHED, UNFINISHED, JobState
 from tests.chaos.app import effects
 from tests.chaos.app.effects import Effect
 from tests.chaos.load import Asked
-from tests.chaos.scene import LEASE_SECONDS, Scene
+from tests.chaos.scene import LEASE_SECONDS, Mail, Scene
 from tests.eventually import eventually
 
 
@@ -47,8 +47,8 @@ def check(scene: Scene, asked: Asked, *, second_mails: bool) -> Verdict:
     """Return what became of what was asked for. `second_mails`: a worker may have died after the server's 250."""
     rows = Counter(effect.tag for effect in all_effects())
     files = Counter(file.name for file in effects.folder().glob("*") if not file.name.startswith("."))
-    mails = _mails(scene)
-    copies = Counter(address for _message, address in mails)
+    mails = scene.taken_mails()
+    copies = Counter(mail.address for mail in mails)
     asked = _without_never_committed(asked)
     seen = {**rows, **files, **copies}
     expected = asked.rows | asked.files | asked.addresses
@@ -98,12 +98,6 @@ def _without_never_committed(asked: Asked) -> Asked:
     )
 
 
-def _mails(scene: Scene) -> list[tuple[str, str]]:
-    taken = scene.mails / "taken"
-    lines = taken.read_text().splitlines() if taken.exists() else []
-    return [(message, address) for message, address in (line.split("\t") for line in lines)]
-
-
 def _half_files(asked: Asked) -> Iterable[str]:
     for tag in asked.files:
         file = effects.folder() / tag
@@ -134,10 +128,10 @@ def _order(asked: Asked) -> Iterable[str]:
                 yield f"out of order: {after.tag} began before {before.tag} had ended"
 
 
-def _message_ids(mails: list[tuple[str, str]]) -> Iterable[str]:
+def _message_ids(mails: list[Mail]) -> Iterable[str]:
     by_address: dict[str, set[str]] = {}
-    for message, address in mails:
-        by_address.setdefault(address, set()).add(message)
+    for mail in mails:
+        by_address.setdefault(mail.address, set()).add(mail.message_id)
     return [f"two Message-IDs for {address}" for address, ids in by_address.items() if len(ids) > 1]
 
 

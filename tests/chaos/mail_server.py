@@ -1,11 +1,13 @@
 """A mail server of its own process: `python -m tests.chaos.mail_server PORT FOLDER`.
 
-Each message that it takes is a line in FOLDER/taken. FOLDER/mode says how it behaves: ok, tempfail (451), hang (no
-answer after the data), lose (takes the message and hangs up before it says so).
+Each message that it takes is a line in FOLDER/taken: its Message-ID, whom it is for, when it came. FOLDER/mode says how
+the server behaves: ok, tempfail (451), hang (no answer after the data), lose (takes the message and hangs up before it
+says so).
 """
 
 import asyncio
 import sys
+import time
 from email import message_from_bytes
 from pathlib import Path
 
@@ -35,7 +37,7 @@ class Steps:
             await asyncio.sleep(3600)
         message = message_from_bytes(envelope.original_content or b"")
         with (self.folder / "taken").open("a") as file:
-            file.write(f"{message['Message-ID']}\t{message['To']}\n")
+            file.write(f"{message['Message-ID']}\t{message['To']}\t{time.time()}\n")
         if mode == "lose":
             server.transport.abort()
         return "250 OK"

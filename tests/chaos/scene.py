@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -43,6 +44,15 @@ QUICK = {
 }
 SETTINGS = "tests.chaos.app.settings"
 TABLES = ("jobs_job", "jobs_chord", "accounts_user", "chaos_effect", "django_celery_beat_periodictask")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One message as the mail server took it. `at`: seconds since 1970."""
+
+    message_id: str
+    address: str
+    at: float
 
 
 class Part:
@@ -245,6 +255,14 @@ class Scene:
             for file in (settings.OFFSTAGE_DATA / "faults").glob("*")
         ]
         return [(name, int(pid), at) for name, pid, at in found if pid]
+
+    def taken_mails(self) -> list[Mail]:
+        """Return what the mail server has taken, in the order in which it came."""
+        taken = self.mails / "taken"
+        lines = taken.read_text().splitlines() if taken.exists() else []
+        return [
+            Mail(message, address, float(at)) for message, address, at in (line.split("\t") for line in lines)
+        ]
 
     def set_mail(self, mode: str) -> None:
         (self.mails / "mode").write_text(mode)

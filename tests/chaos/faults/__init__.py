@@ -13,6 +13,7 @@ from tests.chaos.faults import (
     messages,
     order,
     partition,
+    rate,
     refuse,
     stop,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "messages",
     "order",
     "partition",
+    "rate",
     "refuse",
     "stop",
 ]
