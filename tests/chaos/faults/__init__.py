@@ -1,6 +1,7 @@
 """The rows of the table, one file for each kind of fault."""
 
 from tests.chaos.faults import (
+    asking,
     beat,
     clock,
     database,
@@ -21,6 +22,7 @@ from tests.chaos.play import ALL
 
 __all__ = [
     "ALL",
+    "asking",
     "beat",
     "clock",
     "database",
