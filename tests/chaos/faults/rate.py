@@ -12,6 +12,8 @@ from tests.chaos.scene import Scene
 
 RATE = 20
 MAILS = 240
+#: Of all workers together.
+PROCESSES = 8
 #: Of what can be used where each use counts until its mail is there, and for a second after that.
 USED_SHARE = 0.9
 #: A job of another queue waits for no mail: beside 20 mails a second it has its turn within this.
@@ -21,7 +23,8 @@ OTHERS_SECONDS = 3
 def _play(scene: Scene, load: Load, workers: int) -> Iterator[None]:
     _leave_mails_to_others(scene)
     for number in range(workers):
-        scene.start_worker(f"mailer {number}", ready=False, EMAIL_RATE=f"{RATE}/s")
+        processes = str(PROCESSES // workers)
+        scene.start_worker(f"mailer {number}", "-c", processes, ready=False, EMAIL_RATE=f"{RATE}/s")
     for number in range(workers):
         scene.await_ready(scene.parts[f"mailer {number}"])
     for number in range(MAILS):
@@ -73,7 +76,7 @@ for _workers in (1, 4, 8):
 
     fault(
         f"{RATE} mails a second are allowed, {MAILS} wait",
-        f"{_workers} worker{'s' if _workers > 1 else ''}, jobs of other queues beside them",
+        f"{PROCESSES} processes in {_workers} worker{'s' if _workers > 1 else ''}, other jobs beside them",
         brokers=("valkey", "rabbitmq"),
         waves=False,
         quiet_seconds=90,
