@@ -2,6 +2,7 @@
 
 import base64
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import http_ece  # type: ignore[import-untyped]  # the library has no types
@@ -10,12 +11,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 class PushService:
-    """Answers every message with `status` and `headers`; `requests` are (path, headers in lower case, body)."""
+    """Answers every message with `status` and `headers`; `requests` are (path, headers in lower case, body).
+
+    `came_at` are the seconds since 1970 of each of them.
+    """
 
     def __init__(self) -> None:
         self.status = 201
         self.headers: dict[str, str] = {}
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.came_at: list[float] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
@@ -50,6 +55,7 @@ def _handler_of(service: PushService) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             names = {name.lower(): value for name, value in self.headers.items()}
+            service.came_at.append(time.time())
             service.requests.append((self.path, names, body))
             self.send_response(service.status)
             for name, value in service.headers.items():

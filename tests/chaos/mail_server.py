@@ -1,8 +1,8 @@
 """A mail server of its own process: `python -m tests.chaos.mail_server PORT FOLDER`.
 
-Each message that it takes is a line in FOLDER/taken: its Message-ID, whom it is for, when it came. FOLDER/mode says how
-the server behaves: ok, tempfail (451), hang (no answer after the data), lose (takes the message and hangs up before it
-says so).
+Each message that it takes is a line in FOLDER/taken: its Message-ID, whom it is for, when it came; each that it refuses
+one in FOLDER/refused: for whom, when. FOLDER/mode says how the server behaves: ok, tempfail (451), hang (no answer
+after the data), lose (takes the message and hangs up before it says so).
 """
 
 import asyncio
@@ -27,6 +27,8 @@ class Steps:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if self.mode == "tempfail":
+            with (self.folder / "refused").open("a") as file:
+                file.write(f"{address}\t{time.time()}\n")
             return "451 4.3.2 try again later"
         envelope.rcpt_tos.append(address)
         return "250 OK"

@@ -194,6 +194,12 @@ class Scene:
         """Start the worker that must live through everything."""
         self.start_worker("company")
 
+    def leave_to_others(self, queue: str) -> None:
+        """Let the company, whose settings are its own, take nothing from a queue until the next fault."""
+        company = {"destination": ["company@scene"], "reply": True, "timeout": 5}
+        assert current_app.control.cancel_consumer(queue, **company)
+        self.afterwards.callback(current_app.control.add_consumer, queue, **company)
+
     def start_worker(self, name: str, *options: str, ready: bool = True, **variables: str) -> Part:
         command = ["-m", "celery", "-A", "config", "worker", "-n", f"{name}@scene", "-c", "2"]
         part = self.start(name, *command, "--without-mingle", "--without-gossip", *options, **variables)
@@ -263,6 +269,12 @@ class Scene:
         return [
             Mail(message, address, float(at)) for message, address, at in (line.split("\t") for line in lines)
         ]
+
+    def refused_mails(self) -> list[tuple[str, float]]:
+        """Return for whom the mail server has refused a mail, and when, seconds since 1970."""
+        refused = self.mails / "refused"
+        lines = refused.read_text().splitlines() if refused.exists() else []
+        return [(address, float(at)) for address, at in (line.split("\t") for line in lines)]
 
     def set_mail(self, mode: str) -> None:
         (self.mails / "mode").write_text(mode)

@@ -16,6 +16,7 @@ from tests.chaos.faults import (
     partition,
     rate,
     refuse,
+    retry,
     stop,
 )
 from tests.chaos.play import ALL
@@ -37,5 +38,6 @@ __all__ = [
     "partition",
     "rate",
     "refuse",
+    "retry",
     "stop",
 ]

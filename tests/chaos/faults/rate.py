@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from statistics import mean
 
-from celery import current_app
-
 from jobs.models import Job
 from tests.chaos.load import Load
 from tests.chaos.play import fault, pause
@@ -21,7 +19,7 @@ OTHERS_SECONDS = 3
 
 
 def _play(scene: Scene, load: Load, workers: int) -> Iterator[None]:
-    _leave_mails_to_others(scene)
+    scene.leave_to_others("mail")
     for number in range(workers):
         processes = str(PROCESSES // workers)
         scene.start_worker(f"mailer {number}", "-c", processes, ready=False, EMAIL_RATE=f"{RATE}/s")
@@ -38,13 +36,6 @@ def _play(scene: Scene, load: Load, workers: int) -> Iterator[None]:
     _assert_nobody_waited()
     spent = Job.objects.filter(name="accounts.send_verification", attempts__gt=1).count()
     assert spent == 0, f"{spent} mails have cost an attempt"
-
-
-def _leave_mails_to_others(scene: Scene) -> None:
-    """Let the company, which has another rate, take no mails until the next fault."""
-    company = {"destination": ["company@scene"], "reply": True, "timeout": 5}
-    assert current_app.control.cancel_consumer("mail", **company)
-    scene.afterwards.callback(current_app.control.add_consumer, "mail", **company)
 
 
 def _assert_rate(times: list[float]) -> None:
