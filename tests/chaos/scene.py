@@ -207,12 +207,12 @@ class Scene:
             self.await_ready(part)
         return part
 
-    def await_ready(self, part: Part) -> None:
+    def await_ready(self, part: Part, within_seconds: float = 60) -> None:
         def is_ready() -> bool:
             assert part.is_alive, f"{part.name}: {part.log.read_text()[-3000:]}"
             return part.said(" ready.")
 
-        eventually(is_ready, 60)
+        eventually(is_ready, within_seconds)
 
     def start_relay(self, name: str, **variables: str) -> Part:
         part = self.start(name, "-m", "django", "relay", **variables)
