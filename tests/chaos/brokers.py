@@ -84,6 +84,14 @@ class FullableRabbitMQ(RabbitMQ):
     def drain(self) -> None:
         self._control("set_vm_memory_high_watermark", "0.8")
 
+    def give_consumers(self, seconds: int, *, looks_after: int) -> None:
+        """Close channels opened from now on whose consumer does not acknowledge within so many seconds.
+
+        The node looks for them once a minute, here every `looks_after` seconds.
+        """
+        self._control("eval", f"application:set_env(rabbit, consumer_timeout, {seconds * 1000}).")
+        self._control("eval", f"application:set_env(rabbit, channel_tick_interval, {looks_after * 1000}).")
+
     def _control(self, *command: str) -> None:
         subprocess.run(
             [program("rabbitmqctl", SERVERS), "--node", self._environ()["RABBITMQ_NODENAME"], *command],

@@ -10,7 +10,7 @@ from jobs.enqueue import enqueue
 from jobs.models import Job
 from jobs.publisher import Publisher
 from jobs.queries import Published
-from tests.chaos.brokers import Valkey
+from tests.chaos.brokers import FullableRabbitMQ, Valkey
 from tests.chaos.load import Load
 from tests.chaos.play import await_quiet, await_running, fault
 from tests.chaos.scene import Scene
@@ -122,3 +122,19 @@ def impatient(scene: Scene, load: Load) -> Iterator[None]:
     for number in range(6):
         load.row(f"long-{number}", 5)
     yield
+
+
+@fault("consumer_timeout of 5 s, jobs of 12 s", "all the time", brokers=("rabbitmq",))
+def timed_out(scene: Scene, load: Load) -> Iterator[None]:
+    assert isinstance(scene.broker, FullableRabbitMQ)
+    scene.broker.give_consumers(5, looks_after=1)
+    scene.afterwards.callback(scene.broker.give_consumers, 1800, looks_after=60)
+    scene.wire.reset()  # the limit is that of new channels
+    # More than the processes: who waits behind a long job, in the worker, is not acknowledged.
+    for number in range(6):
+        load.row(f"long-{number}", 12)
+    yield
+    yield
+    assert "delivery acknowledgement on channel 1 timed out" in scene.broker.log(), (
+        "the broker has closed no channel"
+    )
