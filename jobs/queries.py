@@ -487,6 +487,31 @@ def lock_held_by(job_id: str, worker: str) -> Held | None:
     return rows[0] if rows else None
 
 
+def forget_settled(*, days: int, dead_days: int, batch: int) -> int:
+    """Delete up to `batch` jobs, with their errors, that were settled so many days ago, dead ones `dead_days`.
+
+    Oldest first, off the index jobs_job_ended: the dead that stay longer lie at its front, and are passed over
+    without a look at their rows. Locked, so that a dead job which somebody retries meanwhile keeps its errors.
+    """
+    return _change(
+        """
+        with settled as (
+            select id from jobs_job
+            where state in ('succeeded', 'cancelled')
+                and finished_at < statement_timestamp() - make_interval(days => %(days)s)
+            order by finished_at limit %(batch)s for update skip locked),
+        dead as (
+            select id from jobs_job
+            where state = 'dead' and finished_at < statement_timestamp() - make_interval(days => %(dead_days)s)
+            order by finished_at limit %(batch)s - (select count(*) from settled) for update skip locked),
+        old as (select id from settled union all select id from dead),
+        forgotten as (delete from jobs_error where job_id in (select id from old))
+        delete from jobs_job where id in (select id from old)
+        """,
+        {"days": days, "dead_days": dead_days, "batch": batch},
+    )
+
+
 def wake_relays() -> None:
     """Wake the relays when the current transaction commits."""
     with connection.cursor() as cursor:

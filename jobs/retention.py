@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs.models import Chord, Job
-from jobs.states import JobState
+from jobs import queries
+from jobs.models import Chord
 
 BATCH = 1000
 
@@ -18,11 +17,8 @@ def purge(batch: int = BATCH) -> int:
     Dead jobs stay until somebody has looked at them, ten times as long.
     """
     days = settings.JOB_RETENTION_DAYS
-    old = Q(state__in=(JobState.SUCCEEDED, JobState.CANCELLED), finished_at__lt=Now() - timedelta(days=days))
-    forgotten = Q(state=JobState.DEAD, finished_at__lt=Now() - timedelta(days=10 * days))
-    ids = list(Job.objects.filter(old | forgotten).values_list("pk", flat=True)[:batch])
-    Job.objects.filter(pk__in=ids).delete()
+    purged = queries.forget_settled(days=days, dead_days=10 * days, batch=batch)
     Chord.objects.filter(fired_at__lt=Now() - timedelta(days=days)).delete()
     # A chord with a dead or cancelled part never fires, unless somebody retries that part while it is kept.
     Chord.objects.filter(fired_at=None, created_at__lt=Now() - timedelta(days=10 * days)).delete()
-    return len(ids)
+    return purged
