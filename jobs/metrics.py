@@ -14,12 +14,7 @@ from django.db.models.functions import Now
 
 from jobs.listing import Tally, tallies
 from jobs.models import Job, JobError
-from jobs.states import UNFINISHED, WAITING, JobState
-
-#: States whose rows are few on a healthy day.
-LIVE = (*UNFINISHED, JobState.DEAD)
-#: States whose rows are many: all of JOB_RETENTION_DAYS.
-SETTLED = (JobState.SUCCEEDED, JobState.CANCELLED)
+from jobs.states import LIVE, SETTLED, WAITING, JobState
 
 Outcome = tuple[str, str]
 """Name of a task and outcome of an attempt."""

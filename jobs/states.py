@@ -22,6 +22,9 @@ class JobState(models.TextChoices):
 WAITING = (JobState.QUEUED, JobState.SCHEDULED, JobState.RETRYING)
 UNFINISHED = (*WAITING, JobState.RUNNING)
 FINISHED = (JobState.SUCCEEDED, JobState.DEAD, JobState.CANCELLED)
+#: Few on a healthy day. The others, SETTLED, are many: all of JOB_RETENTION_DAYS.
+LIVE = (*UNFINISHED, JobState.DEAD)
+SETTLED = (JobState.SUCCEEDED, JobState.CANCELLED)
 
 #: from -> {to: who moves it}. A move that is not here is a defect.
 MOVES: dict[JobState, dict[JobState, str]] = {

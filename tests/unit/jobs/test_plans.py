@@ -1,0 +1,157 @@
+"""Each hot statement of the ledger finds its rows off an index, however many settled ones lie beside them."""
+
+import json
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from jobs import listing, metrics, queries, retention
+from jobs.states import JobState
+from tests.rows import a_job
+
+SETTLED, BACKLOG = 30_000, 5_000
+#: Rows that a statement may look at. The fewest that a wrong plan reads is the backlog.
+FEW = 500
+
+pytestmark = pytest.mark.django_db
+
+_FILL = """
+    insert into jobs_job (id, root_id, name, queue, state, args, kwargs, canvas, headers, created_at, run_at,
+        finished_at, attempts, max_attempts, attempts_before, publications, worker, unique_key, request_id, error)
+    select id, id, 'test.' || n %% 7, 'mail', %(state)s, '[]', '{}', '{}', '{}', at, at,
+        case when %(state)s <> 'queued' then at end, 1, 5, 0, 0, '', %(state)s || n, '', ''
+    from generate_series(1, %(count)s) as n
+    cross join lateral (select gen_random_uuid() as id, now() - n * interval '1 second' as at) as row
+"""
+
+
+def fill(state, count):
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL, {"state": state, "count": count})
+
+
+@pytest.fixture
+def ledger():
+    """A ledger of settled jobs whose statistics were taken before a backlog came, as after a quiet night."""
+    fill("succeeded", SETTLED)
+    fill("dead", SETTLED // 100)
+    with connection.cursor() as cursor:
+        cursor.execute("analyze jobs_job")
+    fill("queued", BACKLOG)
+
+
+@contextmanager
+def watched():
+    """Collect the plan of every statement, each run as it would have been."""
+    plans = []
+
+    def run(execute, statement, parameters, many, context):
+        verb = statement.split(maxsplit=1)[0].lower()
+        if verb not in {"select", "with", "update", "delete"}:
+            return execute(statement, parameters, many, context)
+        execute("savepoint watched", (), False, context)
+        execute(f"explain (analyze, format json) {statement}", parameters, many, context)
+        plan = context["cursor"].fetchone()[0]
+        plans.append((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+        execute("rollback to savepoint watched", (), False, context)
+        return execute(statement, parameters, many, context)
+
+    with connection.execute_wrapper(run):
+        yield plans
+
+
+def nodes(plan):
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def rows_of(node):
+    if node["Node Type"] == "Bitmap Index Scan":
+        return 0  # counts rows too that earlier tests have rolled back; the heap scan above it does not
+    passed_over = node.get("Rows Removed by Filter", 0)
+    return (node["Actual Rows"] + passed_over) * node["Actual Loops"]
+
+
+def reads(act):
+    """Run the act; return the indexes of the ledger that it read, and the most rows that one step looked at."""
+    with watched() as plans:
+        act()
+    steps = [node for plan in plans for node in nodes(plan) if node["Actual Loops"]]
+    assert not [
+        step for step in steps if step.get("Relation Name") == "jobs_job" and "Seq" in step["Node Type"]
+    ]
+    return {step["Index Name"] for step in steps if "Index Name" in step}, max(map(rows_of, steps))
+
+
+HOT = {
+    "take_due": (lambda: queries.take_due(["mail"], batch=20, in_flight=100), {"jobs_job_due", "jobs_job_unclaimed"}),
+    "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"jobs_job_due"}),
+    "take_stranded": (lambda: queries.take_stranded(["push"], 0, batch=20), {"jobs_job_due"}),
+    "republish_unclaimed": (lambda: queries.republish_unclaimed(0, batch=20), {"jobs_job_unclaimed"}),
+    "lock_lost": (lambda: queries.lock_lost(batch=20), {"jobs_job_lease"}),
+    "unique key": (lambda: queries.id_of_unique_key("succeeded7"), {"jobs_job_unique_key"}),
+    "active_by_worker": (metrics.active_by_worker, {"jobs_job_lease"}),
+    "first page": (lambda: list(listing.matching(listing.Wanted())[:51]), {"jobs_job_newest"}),
+    "a page of a rare name": (lambda: list(listing.matching(listing.Wanted(name="rare"))[:51]), {"jobs_job_kinds"}),
+    "purge": (lambda: retention.purge(100), {"jobs_job_ended"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_reads_few_rows_off_its_index(ledger, settings, name):
+    settings.JOB_RETENTION_DAYS = 1  # of 30,000 seconds nothing is that old: what is passed over counts
+    act, indexes = HOT[name]
+
+    read, rows = reads(act)
+
+    assert indexes <= read
+    assert rows <= FEW
+
+
+def test_the_live_jobs_are_counted_without_a_look_at_the_settled(ledger):
+    indexes, rows = reads(metrics.live_counts)
+
+    assert indexes == {"jobs_job_live"}
+    assert rows <= BACKLOG + SETTLED // 100
+
+
+def test_claim_and_settle_read_one_row(ledger):
+    [job] = queries.take_due(["mail"], batch=1, in_flight=10)
+    token = uuid4()
+
+    assert reads(lambda: queries.claim(job.id, token, "w@host/1", 60)) == ({"jobs_job_pkey"}, 1)
+    assert reads(lambda: queries.settle_succeeded(job.id, token, None)) == ({"jobs_job_pkey"}, 1)
+
+
+def test_a_purge_passes_over_the_dead_that_stay_longer(ledger, settings):
+    settings.JOB_RETENTION_DAYS = 1
+    old = a_job(JobState.SUCCEEDED, finished_at=timezone.now() - timedelta(days=2))
+    for _ in range(50):
+        a_job(JobState.DEAD, finished_at=timezone.now() - timedelta(days=5))
+
+    with watched() as plans:
+        retention.purge(100)
+
+    passed_over = [node.get("Rows Removed by Filter", 0) for plan in plans for node in nodes(plan)]
+    assert sum(passed_over) == 0
+    assert listing.one(old.pk) is None
+
+
+def test_the_errors_of_a_scrape_are_found_by_their_time(ledger):
+    attempts = metrics.Attempts()
+    attempts.count(timezone.now())
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into jobs_error (job_id, attempt, at, worker, fate, error_class, message, traceback)"
+            " select id, 1, created_at, '', 'bug', '', '', repeat('x', 500) from jobs_job limit 20000"
+        )
+        cursor.execute("analyze jobs_error")
+    indexes, _ = reads(lambda: attempts.count(timezone.now()))
+
+    assert {"jobs_job_ended", "jobs_error_at"} <= indexes
