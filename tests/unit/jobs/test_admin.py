@@ -2,7 +2,9 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from jobs.models import Job
 from jobs.states import JobState
@@ -64,3 +66,17 @@ def test_selected_jobs_are_cancelled(staff):
 
     assert Job.objects.get().state == JobState.CANCELLED
     assert "All of them are finished." in again
+
+
+def test_a_page_is_shown_without_reading_every_row(staff):
+    for _ in range(101):  # a page has a hundred
+        a_job(JobState.DEAD)
+
+    with CaptureQueriesContext(connection) as asked:
+        page = staff.get("/admin/jobs/job/?queue=mail").content.decode()
+
+    assert "?queue=maintenance" in page
+    assert "name=test.add" in page
+    statements = [query["sql"] for query in asked if 'FROM "jobs_job"' in query["sql"]]
+    assert statements
+    assert [sql for sql in statements if "LIMIT" not in sql] == []
