@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures
 from jobs.errors import LeaseLost
@@ -59,6 +59,11 @@ class Attempt:
         return Part(self.group_id, self.group_index or 0)
 
     @property
+    def is_alone(self) -> bool:
+        """Whether nothing follows its success: no next step, no callback, no chord, no other job of its key."""
+        return not self.canvas and self.order_key is None
+
+    @property
     def lost_part(self) -> Part | None:
         """The place in a header that stays empty when this job is dead: its own, or that of its chain's end."""
         chain = self.canvas.get("chain")
@@ -66,9 +71,17 @@ class Attempt:
         return signatures.part_of(chain[0]) if chain else self.part
 
 
-@transaction.atomic
 def succeed(attempt: Attempt, result: Any) -> None:
     """Record success and enqueue what follows."""
+    if attempt.is_alone and not connection.in_atomic_block:
+        # One statement is a transaction by itself: beginning and ending one around it would be two more journeys.
+        _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
+    else:
+        _succeed_and_continue(attempt, result)
+
+
+@transaction.atomic
+def _succeed_and_continue(attempt: Attempt, result: Any) -> None:
     _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
     faultpoints.reach("settle.recorded")
     continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
