@@ -18,12 +18,14 @@ from bench.row import Row
 from config import env
 from config.services import ensure
 
-JOBS = 3000
+JOBS = 2000
 ROUNDS = 3
 SINGLE_JOBS = 30
 PROCESSES = 2
 #: How often the benchmark asks how far it is: both sides pay for the answer, ours in the database.
 LOOK_SECONDS = 0.05
+#: On a machine that is busy with other things a worker alone may take a minute to start.
+GIVE_UP_SECONDS = 300
 
 Figures = dict[str, float]
 
@@ -129,10 +131,10 @@ def _once(ask: Callable[[str], object], mark: Path) -> float:
 
 
 def _until(condition: Callable[[], bool], pause: float) -> None:
-    gives_up_at = time.monotonic() + 120
+    gives_up_at = time.monotonic() + GIVE_UP_SECONDS
     while not condition():
         if time.monotonic() > gives_up_at:
-            raise SystemExit("the benchmark's jobs did not end within 120 s")
+            raise SystemExit(f"the jobs did not end within {GIVE_UP_SECONDS} s")
         time.sleep(pause)  # noqa: TID251 - a stopwatch
 
 
