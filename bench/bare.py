@@ -13,7 +13,8 @@ ensure(env.load())
 
 QUEUE = "bare"
 
-app = Celery("bare", broker=settings.BROKER_URL)
+# Not the current application: who asks for a job of ours in the same process would ask this one.
+app = Celery("bare", broker=settings.BROKER_URL, set_as_current=False)
 app.conf.update(
     broker_transport_options=brokers.transport_options(settings.BROKER_URL),
     task_acks_late=True,
