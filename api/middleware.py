@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api import answers
+from api.connections import give_back
 from api.request_id import HEADER, sane_request_id
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,10 @@ class RequestContext:
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         started = self._begin(request)
-        return self._finish(request, await self.get_response(request), started)  # type: ignore[misc]  # async here
+        answer: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]  # async here
+        if answer.streaming:
+            await give_back()
+        return self._finish(request, answer, started)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Answer a refusal or a lost database; REST framework views have answered theirs before."""

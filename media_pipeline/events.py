@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
+from api.connections import lent
 from api.methods import only
 from media_pipeline import announcements, queries
 from media_pipeline.access import user_id_of
@@ -78,7 +78,7 @@ async def _stream(request: HttpRequest, owner_id: UUID, video_id: str, last_id: 
             await ear.rest(_CALM_SECONDS)
 
 
-@sync_to_async
+@lent
 def _snapshot(request: HttpRequest, owner_id: UUID, video_id: str) -> Snapshot | None:
     """Read the film; the connection goes back before anything is sent."""
     video = queries.video_of(owner_id, video_id)
