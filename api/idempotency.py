@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from typing import Any, Concatenate
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from rest_framework.renderers import JSONRenderer
@@ -43,27 +44,36 @@ def idempotent(method: type_of_view) -> type_of_view:
 
     @wraps(method)
     def keyed(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        key = request.headers.get("Idempotency-Key")
+        key = key_of(request)
         if key is None:
             return method(view, request, *args, **kwargs)
-        if not SANE_KEY.fullmatch(key):
-            raise Refused("Idempotency-Key: 1 to 255 visible ASCII characters.")
-        claim = Claim(request, key)
-        with transaction.atomic():
-            kept = claim.take()
-            if kept is not None:
-                return _replayed(kept)
-            answer = method(view, request, *args, **kwargs)
-            if answer.status_code < HTTPStatus.BAD_REQUEST:
-                claim.keep(answer)
-            else:
-                transaction.set_rollback(
-                    True
-                )  # it will be tried again: half an effect now would be one too many
-            return answer
+        claim = Claim(_owner(request), _operation(request), key, payload_hash(request))
+        return once(claim, lambda: method(view, request, *args, **kwargs))
 
     keyed.is_idempotent = True  # type: ignore[attr-defined]  # read by config.openapi, which documents the header
     return keyed
+
+
+def key_of(request: HttpRequest | Request) -> str | None:
+    """Return the request's Idempotency-Key, None where it has none. Raises Refused for one that is not sane."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not SANE_KEY.fullmatch(key):
+        raise Refused("Idempotency-Key: 1 to 255 visible ASCII characters.")
+    return key
+
+
+def once(claim: "Claim", make_answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """Return the answer that the claim's key already has, else the one made now, kept with its effect."""
+    with transaction.atomic():
+        kept = claim.take()
+        if kept is not None:
+            return _replayed(kept)
+        answer = make_answer()
+        if answer.status_code < HTTPStatus.BAD_REQUEST:
+            claim.keep(answer)
+        else:
+            transaction.set_rollback(True)  # it will be tried again: half an effect now would be one too many
+        return answer
 
 
 def forget_expired(now: datetime) -> int:
@@ -71,14 +81,14 @@ def forget_expired(now: datetime) -> int:
     return queries.answers_before(now - KEPT_FOR).delete()[0]
 
 
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One request's hold on its key: asker, operation, key and payload."""
 
-    def __init__(self, request: Request, key: str) -> None:
-        self.owner = _owner(request)
-        self.operation = f"{request.method} {request.path.rstrip('/')}"
-        self.key = key
-        self.request_hash = payload_hash(request)
+    owner: str
+    operation: str
+    key: str
+    request_hash: str
 
     def take(self) -> IdempotencyKey | None:
         """Lock the key until the transaction ends and return the answer it already has.
@@ -122,8 +132,17 @@ def payload_hash(request: Request) -> str:
     Keyed with SECRET_KEY, for a payload may hold a password and the fingerprint is stored. Of a file count name,
     length and contents, of a long one the first and last MiB: reading 4 GiB twice would double the upload's cost.
     """
-    fingerprint = salted_hmac("api.idempotency", _canonical(request), algorithm="sha256")
-    return fingerprint.hexdigest()
+    return fingerprint(_canonical(request))
+
+
+def fingerprint(payload: str) -> str:
+    """Return the keyed fingerprint of a payload."""
+    return salted_hmac("api.idempotency", payload, algorithm="sha256").hexdigest()
+
+
+def owned_by(user_id: object) -> str:
+    """Return how the answers of that user are marked."""
+    return f"user:{user_id}"
 
 
 def _canonical(request: Request) -> str:
@@ -153,8 +172,12 @@ def _owner(request: Request) -> str:
     # Not logged in (sign-up): the address keeps two strangers with the key "1" apart.
     user = request.user
     if user is not None and user.is_authenticated:
-        return f"user:{user.pk}"
+        return owned_by(user.pk)
     return f"address:{client_address(request)}"
+
+
+def _operation(request: Request) -> str:
+    return f"{request.method} {request.path.rstrip('/')}"
 
 
 def _replayed(kept: IdempotencyKey) -> HttpResponse:
