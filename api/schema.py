@@ -21,7 +21,7 @@ ERRORS = {
     "429": "Too many requests; see Retry-After",
     "503": "The database is not reachable; see Retry-After",
 }
-BY_FIELD = ("400", "507")
+BY_FIELD = ("400",)
 MADE = ["200", "201", "202"]
 REFUSAL = {
     "type": "object",

@@ -6,8 +6,17 @@ from api.errors import Conflict, Refused
 class UnusableUpload(Refused):
     """The uploaded file is surely no film, or too large."""
 
-    def __init__(self, reason: str, *, status: int = 400) -> None:
-        super().__init__(reason, field="file", status=status)
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, field="file")
+
+
+class NoRoom(Refused):
+    """The disk is full."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__("The server has no room for this film.")
 
 
 class UnknownProject(Refused):

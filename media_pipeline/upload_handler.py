@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
-from media_pipeline.errors import UnusableUpload
+from media_pipeline.errors import NoRoom, UnusableUpload
 
 FIELD = "file"
 # Boundaries and the other fields of a multipart body.
@@ -63,7 +63,7 @@ class VideoUploadHandler(FileUploadHandler):
             self.film.close()
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise UnusableUpload("The server has no room for this film.", status=507) from error
+            raise NoRoom from error
 
     def file_complete(self, file_size: int) -> UploadedFilm:
         """Hand the film over, on the disk for good."""

@@ -1,5 +1,6 @@
 """Off the wire: to disk, within the limit, in little memory."""
 
+import os
 import subprocess
 import sys
 from io import BytesIO
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser
 
-from media_pipeline.errors import UnusableUpload
+from media_pipeline.errors import NoRoom, UnusableUpload
 from media_pipeline.upload_handler import VideoUploadHandler
 
 BOUNDARY = "x" * 20
@@ -45,6 +46,20 @@ def test_a_film_lands_in_the_upload_folder_without_its_ending():
     assert film.size == 5
     assert [name.endswith(".upload") for name in left_behind()] == [True]
     film.close()
+    assert left_behind() == []
+
+
+def test_a_full_disk_says_so_and_leaves_nothing():
+    handler = VideoUploadHandler(HttpRequest())
+    handler.new_file("file", "a.mp4", "video/mp4", None)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, handler.film.fileno())
+    os.close(full)
+
+    with pytest.raises(NoRoom) as refusal:
+        handler.receive_data_chunk(b"x" * handler.chunk_size, 0)
+
+    assert refusal.value.status == 507
     assert left_behind() == []
 
 
