@@ -129,6 +129,15 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """How long resumable uploads are kept, how many one user may have, and how long one may fall silent."""
+
+    expire_hours: int
+    max_open: int
+    silence_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Logs:
     """How the log lines look: `auto` is colours on a terminal and JSON elsewhere."""
 
@@ -149,6 +158,7 @@ class Env:
     mail: Mail
     push: Push
     video: Video
+    uploads: Uploads
     logs: Logs
     fault_point: tuple[str, str, int] | None
 
@@ -282,12 +292,17 @@ def _read(get: _Reader) -> Env:
         chunk_seconds=get("VIDEO_CHUNK_SECONDS", "12", _whole(2, 600)),
         whisper_model=get("WHISPER_MODEL", "", str),
     )
+    uploads = Uploads(
+        expire_hours=get("UPLOAD_EXPIRE_HOURS", "24", _whole(1, 8760)),
+        max_open=get("UPLOAD_MAX_OPEN", "10", _whole(1, 10_000)),
+        silence_seconds=get("UPLOAD_SILENCE_SECONDS", "10", _seconds(0.1, 3600)),
+    )
     logs = Logs(
         level=get("LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
         format=get("LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
     )
     fault_point = get.optional("FAULT_POINT", _fault_point)
-    return Env(data, bind_address, ports, services, web, jobs, mail, push, video, logs, fault_point)
+    return Env(data, bind_address, ports, services, web, jobs, mail, push, video, uploads, logs, fault_point)
 
 
 def _env_file(environ: Mapping[str, str]) -> dict[str, str]:

@@ -216,6 +216,12 @@ VIDEO_MAX_PIXELS = ENV.video.max_pixels
 VIDEO_CHUNK_SECONDS = ENV.video.chunk_seconds
 WHISPER_MODEL = ENV.video.whisper_model
 
+# --- Resumable uploads
+
+UPLOAD_EXPIRE_HOURS = ENV.uploads.expire_hours
+UPLOAD_MAX_OPEN = ENV.uploads.max_open
+UPLOAD_SILENCE_SECONDS = ENV.uploads.silence_seconds
+
 # --- Logs
 
 LOGGING_CONFIG = "config.logs.configure"

@@ -1,13 +1,13 @@
 """Refusals of the video app; one exception handler turns them into answers."""
 
-from api.errors import Conflict, Refused
+from api.errors import Conflict, Refused, TooMany
 
 
 class UnusableUpload(Refused):
     """The uploaded file is surely no film, or too large."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, field="file")
+    def __init__(self, reason: str, *, field: str = "file") -> None:
+        super().__init__(reason, field=field)
 
 
 class NoRoom(Refused):
@@ -28,3 +28,61 @@ class UnknownProject(Refused):
 
 class WrongState(Conflict):
     """The film's state does not allow what was asked for."""
+
+
+# Resumable uploads, with the statuses that tus 1.0 and its servers give.
+
+
+class TooManyUploads(TooMany):
+    """The user has as many uploads without a video as one may have."""
+
+
+class TooLarge(Refused):
+    """More than a film may have, or more than this one was said to have."""
+
+    status = 413
+
+
+class WrongOffset(Conflict):
+    """The client would go on where the upload does not end."""
+
+
+class WrongChecksum(Refused):
+    """What came is not what was sent."""
+
+    status = 460  # tus's own
+
+
+class UploadBusy(Refused):
+    """Another request is writing to the upload."""
+
+    status = 423
+
+    def __init__(self) -> None:
+        super().__init__("Another request is writing to this upload.")
+
+
+class UploadGone(Refused):
+    """The upload was there: its time is up, a video was made of it, or its file is lost."""
+
+    status = 410
+
+
+class CutOff(Refused):
+    """The body broke off, or nothing more of it came; whoever still listens may go on."""
+
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__("The body broke off. Ask for the offset, and go on from there.")
+
+
+class UnknownUpload(Refused):
+    """The upload that a video is wanted of is not one of the owner's."""
+
+    def __init__(self) -> None:
+        super().__init__("You have no such upload.", field="upload")
+
+
+class WrongUpload(Conflict):
+    """No video can be made of the upload: it is not whole yet, or was used."""

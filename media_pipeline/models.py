@@ -1,6 +1,7 @@
-"""Rows of the video app: the film, its named steps, its chunks, its recorded output files."""
+"""Rows of the video app: the upload, the film, its named steps, its chunks, its recorded output files."""
 
 import uuid
+from base64 import b64decode
 from typing import Final
 
 from django.conf import settings
@@ -123,6 +124,56 @@ class Video(models.Model):
     def is_final(self) -> bool:
         """Whether nothing more happens unless someone asks for it."""
         return VideoState(self.state) in FINAL_STATES
+
+
+class Upload(models.Model):
+    """One film that comes in pieces, until a video is made of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
+    length_bytes = models.PositiveBigIntegerField(help_text="How many bytes it will have")
+    offset_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="How many of them are on the disk for good"
+    )
+    metadata = models.TextField(blank=True, help_text="As the client sent it: key, space, base64; commas")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(help_text="Moved on whenever the offset moves")
+    used_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the video of the same id was made of it"
+    )
+
+    class Meta:
+        """Constraints that must hold whatever the code does."""
+
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(offset_bytes__lte=F("length_bytes")), name="upload_offset_within_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(used_at=None) | Q(offset_bytes=F("length_bytes")), name="upload_used_when_whole"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="upload_expires_after_it_began"
+            ),
+        )
+        indexes = (models.Index(fields=("expires_at",), name="upload_expired"),)
+
+    def __str__(self) -> str:
+        """Name it by id and how far it is."""
+        return f"{self.pk} {self.offset_bytes}/{self.length_bytes}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte is there."""
+        return self.offset_bytes == self.length_bytes
+
+    @property
+    def file_name(self) -> str:
+        """What the client called the file; good for a title, and never for a path."""
+        sent = dict(pair.strip().partition(" ")[::2] for pair in self.metadata.split(","))
+        # Clients call it one or the other; neither is part of the protocol.
+        encoded = sent.get("filename") or sent.get("name") or ""
+        return b64decode(encoded).decode(errors="replace")
 
 
 class Step(models.Model):

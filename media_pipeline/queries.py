@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
 
-from accounts.models import Project
+from accounts.models import Project, User
 from jobs.models import Job, JobError
 from jobs.states import UNFINISHED, JobState
 from media_pipeline.models import (
@@ -15,6 +15,7 @@ from media_pipeline.models import (
     Step,
     StepName,
     StepState,
+    Upload,
     Video,
     VideoState,
     states_before,
@@ -111,3 +112,45 @@ def known(video_ids: list[UUID]) -> set[UUID]:
 def ready(video_ids: list[UUID]) -> set[UUID]:
     """Return those of the ids that are ready films."""
     return set(Video.objects.filter(pk__in=video_ids, state=VideoState.READY).values_list("pk", flat=True))
+
+
+def upload_of(owner_id: UUID | None, upload_id: UUID | str) -> Upload | None:
+    """Return the owner's upload, None for anybody else's."""
+    return Upload.objects.filter(owner_id=owner_id, pk=upload_id).first()
+
+
+def unused_uploads(owner_id: UUID | None) -> QuerySet[Upload]:
+    """Uploads of one owner that no video was made of."""
+    return Upload.objects.filter(owner_id=owner_id, used_at=None).order_by("created_at", "pk")
+
+
+def unused_upload(upload_id: UUID | str) -> QuerySet[Upload]:
+    """The upload, unless a video was made of it."""
+    return Upload.objects.filter(pk=upload_id, used_at=None)
+
+
+def expired_uploads(now: datetime) -> QuerySet[Upload]:
+    """Uploads whose time is up."""
+    return Upload.objects.filter(expires_at__lte=now)
+
+
+def known_uploads(upload_ids: list[UUID]) -> set[UUID]:
+    """Return those of the ids that are uploads."""
+    return set(Upload.objects.filter(pk__in=upload_ids).values_list("pk", flat=True))
+
+
+def lock_uploader(owner_id: UUID) -> None:
+    """Let one transaction at a time go on for this user; it still may be referred to."""
+    User.objects.select_for_update(no_key=True).filter(pk=owner_id).first()
+
+
+def use(upload_id: UUID, now: datetime) -> bool:
+    """Mark the upload as used, if a video can be made of it; else return False: somebody else was first."""
+    usable = unused_upload(upload_id).filter(offset_bytes=F("length_bytes"), expires_at__gt=now)
+    return usable.update(used_at=now) == 1
+
+
+def advance(upload_id: UUID, before_bytes: int, after_bytes: int, expires_at: datetime) -> bool:
+    """Move the upload's offset on from where it was, else return False: somebody else moved it, or it is gone."""
+    there = unused_upload(upload_id).filter(offset_bytes=before_bytes)
+    return there.update(offset_bytes=after_bytes, expires_at=expires_at) == 1

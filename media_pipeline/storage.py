@@ -4,24 +4,32 @@
     <film>/work/…            pieces, encoded chunks, sound, grabbed frames; gone once the film is ready
     <film>/output/…          what the owner may fetch; every folder in it arrives whole, by one rename
 
+A resumable upload is one file in UPLOAD_FOLDER until it becomes a film's source, by one rename.
+
 No other module builds a path. Another store replaces this one: it has to lend local folders to the engine and
 to lend `output_file` to the file view.
 """
 
+import errno
+import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from jobs.errors import Permanent
+from media_pipeline.errors import NoRoom, UploadBusy, UploadGone
 
 SOURCE_NAME = "source"
+LOST = "The file of this upload is lost. Please upload it again."
 # Folders that are being written bear a name beginning with a dot; nobody may fetch from them.
 _HIDDEN = "."
+_RESUMABLE = "resumable-"
 
 
 def film_folder(video_id: UUID | str) -> Path:
@@ -69,6 +77,105 @@ def take_over(upload: Path, video_id: UUID | str) -> str:
     for directory in (folder, folder.parent):
         _sync_directory(directory)
     return SOURCE_NAME
+
+
+class UploadFile:
+    """The file of a resumable upload, open for its one writer.
+
+    The lock is the file's own and ends with the process that holds it, however it ends. Raises UploadBusy while
+    another has it, UploadGone where there is no file.
+    """
+
+    def __init__(self, upload_id: UUID) -> None:
+        try:
+            self._file = _upload(upload_id).open("r+b", buffering=0)
+        except FileNotFoundError as error:
+            raise UploadGone(LOST) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UploadBusy from error
+        # A request that is cancelled leaves its last write behind in a thread: closing waits for it.
+        self._at_work = Lock()
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes there are."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def write(self, offset_bytes: int, piece: bytes) -> None:
+        """Write the piece at that place. Raises NoRoom."""
+        with self._at_work:
+            left = memoryview(piece)
+            try:
+                while left:
+                    written = os.pwrite(self._file.fileno(), left, offset_bytes)
+                    left, offset_bytes = left[written:], offset_bytes + written
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise NoRoom from error
+
+    def sync(self) -> None:
+        """Return once all that was written is on the disk."""
+        with self._at_work:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let the next writer in."""
+        with self._at_work:
+            self._file.close()
+
+
+def make_upload(upload_id: UUID) -> None:
+    """Make the empty file of a resumable upload, there for good when this returns."""
+    path = _upload(upload_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(exist_ok=False)
+    _sync_directory(path.parent)
+
+
+def upload_head(upload_id: UUID, count: int) -> bytes:
+    """Return the first bytes of a resumable upload. Raises UploadGone where there is no file."""
+    for path in (_upload(upload_id), source(upload_id)):
+        try:
+            with path.open("rb") as file:
+                return file.read(count)
+        except FileNotFoundError:
+            continue
+    raise UploadGone(LOST)
+
+
+def take_over_upload(upload_id: UUID) -> str:
+    """Make the resumable upload the source of the film of the same id and return its name: one rename, durable.
+
+    Twice: it is there. Raises UploadGone where it is in neither place.
+    """
+    folder = film_folder(upload_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _upload(upload_id).replace(folder / SOURCE_NAME)
+    except FileNotFoundError as error:
+        if not (folder / SOURCE_NAME).is_file():
+            _remove_empty(folder)
+            raise UploadGone(LOST) from error
+    for directory in (folder, folder.parent):
+        _sync_directory(directory)
+    return SOURCE_NAME
+
+
+def remove_upload(upload_id: UUID) -> None:
+    """Remove the file of a resumable upload. Twice: nothing is there."""
+    _upload(upload_id).unlink(missing_ok=True)
+
+
+def uploads() -> Iterator[tuple[UUID, float]]:
+    """Yield the id and the age in seconds of each resumable upload's file."""
+    for entry in _entries(Path(settings.UPLOAD_FOLDER)):
+        upload_id = _upload_id(entry)
+        if upload_id is not None:
+            yield upload_id, _age_seconds(entry)
 
 
 def output_file(video_id: UUID | str, path: str) -> Path | None:
@@ -122,17 +229,28 @@ def films() -> Iterator[tuple[UUID, float]]:
 
 
 def sweep(older_than_seconds: float) -> int:
-    """Remove unfinished uploads, and hidden folders that a killed process left; return how many."""
+    """Remove uploads that broke off, and hidden folders that a killed process left; return how many.
+
+    Resumable uploads stay: whether one is litter, its row tells.
+    """
     media = Path(settings.MEDIA_FOLDER)
     hidden = [path for depth in (".*", "*/.*", "*/*/.*") for path in media.glob(depth)]
-    left = [
-        path
-        for path in (*_entries(Path(settings.UPLOAD_FOLDER)), *hidden)
-        if _age_seconds(path) > older_than_seconds
-    ]
+    broken_off = [path for path in _entries(Path(settings.UPLOAD_FOLDER)) if _upload_id(path) is None]
+    left = [path for path in (*broken_off, *hidden) if _age_seconds(path) > older_than_seconds]
     for path in left:
         _delete(path)
     return len(left)
+
+
+def _upload(upload_id: UUID) -> Path:
+    return Path(settings.UPLOAD_FOLDER) / f"{_RESUMABLE}{upload_id}"
+
+
+def _upload_id(path: Path) -> UUID | None:
+    try:
+        return UUID(path.name.removeprefix(_RESUMABLE)) if path.name.startswith(_RESUMABLE) else None
+    except ValueError:
+        return None
 
 
 def _place(parent: Path, name: str) -> Path:

@@ -1,10 +1,12 @@
 """Things that tests are about, each with only what matters to the test."""
 
 import subprocess
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils import timezone
 from imageio_ffmpeg import get_ffmpeg_exe
@@ -12,7 +14,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from accounts.models import User
 from media_pipeline import queries, storage
 from media_pipeline.engine.plan import Film, Sound, make_plan
-from media_pipeline.models import Asset, Chunk, Step, StepState, Video, VideoState
+from media_pipeline.models import Asset, Chunk, Step, StepState, Upload, Video, VideoState
 from media_pipeline.upload_handler import UploadedFilm
 
 
@@ -108,3 +110,29 @@ def a_film_file(path: Path, *, seconds: float = 2, size: str = "96x64", sound: b
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]
     subprocess.run(command, check=True, timeout=60)
     return path
+
+
+def a_resumable_upload(owner: User, content: bytes = b"", length: int | None = None, **fields) -> Upload:
+    """A resumable upload of which `content` is there, with its file; whole where no other length is named."""
+    length = len(content) if length is None else length
+    now = timezone.now()
+    times = {"created_at": now, "expires_at": now + timedelta(hours=24)}
+    upload = Upload.objects.create(
+        owner=owner, length_bytes=length, offset_bytes=len(content), **{**times, **fields}
+    )
+    storage.make_upload(upload.pk)
+    resumable_file(upload).write_bytes(content)
+    return upload
+
+
+def resumable_file(upload: Upload) -> Path:
+    """The file of a resumable upload, where there is one."""
+    return Path(settings.UPLOAD_FOLDER) / f"resumable-{upload.pk}"
+
+
+def expired(upload: Upload) -> Upload:
+    """The same upload two days later."""
+    long_ago = timezone.now() - timedelta(hours=48)
+    Upload.objects.filter(pk=upload.pk).update(created_at=long_ago, expires_at=long_ago + timedelta(hours=24))
+    upload.refresh_from_db()
+    return upload

@@ -2,10 +2,12 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
 
 from media_pipeline import queries
-from media_pipeline.models import FINAL_STATES, TRANSITIONS, Chunk, Step, Video, VideoState
-from tests.unit.media_pipeline.builders import a_video, an_asset
+from media_pipeline.models import FINAL_STATES, TRANSITIONS, Chunk, Step, Upload, Video, VideoState
+from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_asset
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +27,37 @@ def test_a_row_that_contradicts_itself_is_refused(owner, constraint, broken):
 
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Video.objects.filter(pk=video.pk).update(**broken)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "broken"),
+    [
+        ("upload_offset_within_length", {"offset_bytes": 101}),
+        ("upload_used_when_whole", {"used_at": timezone.now()}),
+        ("upload_expires_after_it_began", {"expires_at": F("created_at")}),
+    ],
+)
+def test_an_upload_that_contradicts_itself_is_refused(owner, constraint, broken):
+    upload = a_resumable_upload(owner, b"x", 100)
+
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        Upload.objects.filter(pk=upload.pk).update(**broken)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        ("", ""),
+        ("filename", ""),
+        ("filename ZmlsbcOpLm1wNA==", "filmé.mp4"),
+        ("type eA==, filename YQ==", "a"),
+        ("name YQ==", "a"),
+        ("name YQ==,filename Yg==", "b"),
+        ("filename /w==", "\ufffd"),
+    ],
+)
+def test_an_upload_knows_what_its_client_called_the_file(metadata, name):
+    assert Upload(metadata=metadata).file_name == name
 
 
 def test_a_step_is_there_once_a_film(owner):
