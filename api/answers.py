@@ -51,8 +51,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 def refusal(error: Exception) -> JsonResponse | None:
     """Return the JSON answer to `error` of a plain Django view, None where it is a bug."""
-    if not isinstance(error, (Refused, *DATABASE_GONE)):
-        return None
+    return json_of(error) if isinstance(error, (Refused, *DATABASE_GONE)) else None
+
+
+def json_of(error: Exception) -> JsonResponse:
+    """Return the JSON answer to a refusal or a lost database."""
     status, body, headers = _facts(error)
     return JsonResponse(body, status=status, headers=headers)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, Concatenate
+from typing import Any, Concatenate, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -33,6 +33,7 @@ SANE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 HASHED_PIECE_BYTES = 1 << 20
 REPLAYED = "Idempotent-Replayed"
 
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 type_of_view = Callable[Concatenate[Any, Request, ...], HttpResponseBase]
 
 
@@ -62,7 +63,7 @@ def key_of(request: HttpRequest | Request) -> str | None:
     return key
 
 
-def once(claim: "Claim", make_answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+def once(claim: "Claim", make_answer: Callable[[], Answer]) -> Answer | HttpResponse:
     """Return the answer that the claim's key already has, else the one made now, kept with its effect."""
     with transaction.atomic():
         kept = claim.take()

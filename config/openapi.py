@@ -49,12 +49,14 @@ def finish(result: Schema, generator: Any, request: Any, public: bool) -> Schema
     """Return the document with paths as README writes them, the refusals' shapes, and the event stream added."""
     # Here, for the settings name this module, and that one reads them.
     from api.schema import HEADERS, INVALID_INPUT, REFUSAL, document_refusals  # noqa: PLC0415 - as above
+    from config.openapi_tus import add_uploads  # noqa: PLC0415 - as above
 
     result["paths"] = {path.rstrip("/"): item for path, item in result["paths"].items()}
     if "/api/videos/{id}" in result["paths"]:
         events = _events(result)
         document_refusals(events, {"401", "404", "503"})
         result["paths"]["/api/videos/{id}/events"] = {"get": events}
+        add_uploads(result)
     components = result.setdefault("components", {})
     components["headers"] = HEADERS
     components.setdefault("schemas", {}).update(Refusal=REFUSAL, InvalidInput=INVALID_INPUT)

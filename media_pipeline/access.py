@@ -5,9 +5,14 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
 
 from accounts.bearer import BearerAuthentication
+from accounts.models import User
+from api.connections import lent
+from api.errors import Refused
 
 
 async def user_id_of(request: HttpRequest) -> UUID | None:
@@ -16,6 +21,19 @@ async def user_id_of(request: HttpRequest) -> UUID | None:
         return await sync_to_async(_by_token)(request)
     user: Any = await request.auser()
     return user.pk if user.is_authenticated and user.is_active else None
+
+
+@lent
+def caller(request: HttpRequest) -> User:
+    """Return who asks and may change things. Raises Refused: 401, or 403 for a cookie without its CSRF token."""
+    ways = (BearerAuthentication(), SessionAuthentication())
+    try:
+        user: Any = Request(request, authenticators=ways).user
+    except (AuthenticationFailed, PermissionDenied) as error:
+        raise Refused(str(error.detail), status=error.status_code) from error
+    if not user.is_authenticated:
+        raise Refused("Authentication credentials were not provided.", status=401)
+    return user  # type: ignore[no-any-return]  # any user there is is ours
 
 
 def _by_token(request: HttpRequest) -> UUID | None:

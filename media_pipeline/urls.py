@@ -1,9 +1,11 @@
 """Paths of the video API, below `api/`."""
 
 from api.routes import route
-from media_pipeline import events, files, views
+from media_pipeline import events, files, tus, views
 
 urlpatterns = [
+    route("uploads", tus.uploads, name="uploads"),
+    route("uploads/(?P<id>[0-9a-f-]{36})", tus.upload, name="upload"),
     route("videos", views.Videos.as_view(), name="videos"),
     route("videos/(?P<id>[0-9a-f-]{36})", views.OneVideo.as_view(), name="video"),
     route("videos/(?P<id>[0-9a-f-]{36})/cancel", views.CancelVideo.as_view(), name="video_cancel"),

@@ -13,12 +13,14 @@ import httpx
 import pytest
 import schemathesis
 
+from config.env import ROOT
 from tests.harness.member import PASSWORD
 from tests.harness.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
+HOOKS = {"SCHEMATHESIS_HOOKS": "tests.integration.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
 
 # People, and rows of each kind that no request can make by itself.
 ROWS = f"""
@@ -80,7 +82,7 @@ class Site:
         return subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", *command],
             cwd=self.stack.logs,  # it keeps what it found where it stands
-            env={**os.environ, **self.rows},  # noqa: TID251 - the ids go where the settings ask for them
+            env={**os.environ, **HOOKS, **self.rows},  # noqa: TID251 - the ids go where the settings ask for them
             capture_output=True,
             text=True,
             check=False,
