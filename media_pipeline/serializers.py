@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api.fields import Text
 from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Video, VideoState
 from media_pipeline.uploads import TITLE_CHARACTERS
 
@@ -15,6 +16,14 @@ class UploadSerializer(serializers.Serializer[Any]):
 
     file = serializers.FileField(allow_empty_file=True)  # the refusal of an empty film is ours, in our words
     title = serializers.CharField(max_length=TITLE_CHARACTERS, required=False, default="", allow_blank=True)
+    project = serializers.UUIDField(required=False, default=None, allow_null=True)
+
+
+class FinishedUploadSerializer(serializers.Serializer[Any]):
+    """The same for a film that came by a resumable upload."""
+
+    upload = serializers.UUIDField()
+    title = Text(max_length=TITLE_CHARACTERS, required=False, default="", allow_blank=True)
     project = serializers.UUIDField(required=False, default=None, allow_null=True)
 
 

@@ -1,5 +1,6 @@
 """Accept an upload: film, steps and first job in one transaction; the file is renamed, never copied."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,13 +9,15 @@ import structlog
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 
+from accounts.models import Project
 from media_pipeline import lifecycle, queries, sniff, storage
-from media_pipeline.errors import UnknownProject, UnusableUpload
-from media_pipeline.models import Video
+from media_pipeline.errors import UnknownProject, UnknownUpload, UnusableUpload, WrongUpload
+from media_pipeline.models import Upload, Video
 
 log = structlog.get_logger(__name__)
 
 TITLE_CHARACTERS = 200
+USED = "A video was made of this upload already."
 
 
 def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID | None) -> Video:
@@ -23,14 +26,13 @@ def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID
     Raises UnusableUpload for what is surely no film, UnknownProject for a project that is not the owner's.
     Where the transaction around this is rolled back afterwards, the file is left and the sweep removes it.
     """
-    _refuse_what_is_no_film(file)
-    project = None if project_id is None else queries.project_of(owner.pk, project_id)
-    if project_id is not None and project is None:
-        raise UnknownProject
+    file.seek(0)
+    _refuse_what_is_no_film(file.read(sniff.HEAD_BYTES), "file")
+    file.seek(0)
     video = Video(
         id=uuid4(),
         owner=owner,
-        project=project,
+        project=_project(owner, project_id),
         title=title or _title_of(file.name or ""),
         source=storage.SOURCE_NAME,
         source_bytes=file.size or 0,
@@ -49,12 +51,58 @@ def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID
     return video
 
 
-def _refuse_what_is_no_film(file: TemporaryUploadedFile) -> None:
-    file.seek(0)
-    reason = sniff.reason_against(file.read(sniff.HEAD_BYTES))
-    file.seek(0)
+def accept_resumed(owner: Any, upload_id: UUID, title: str, project_id: UUID | None, now: datetime) -> Video:
+    """Make a film of the owner's whole resumable upload and enqueue its processing. The film bears the upload's id.
+
+    Raises as `accept` does, and UnknownUpload; WrongUpload for one that is not whole, or was used: of several at once
+    one makes the film. Where the transaction is rolled back, or its process killed, the file lies where the film's
+    source will be, and the next call finds it there.
+    """
+    upload = queries.upload_of(owner.pk, upload_id)
+    if upload is None:
+        raise UnknownUpload
+    _refuse_what_is_not_whole(upload, now)
+    _refuse_what_is_no_film(storage.upload_head(upload.pk, sniff.HEAD_BYTES), "upload")
+    video = Video(
+        id=upload.pk,
+        owner=owner,
+        project=_project(owner, project_id),
+        title=title or _title_of(upload.file_name),
+        source=storage.SOURCE_NAME,
+        source_bytes=upload.length_bytes,
+    )
+    storage.take_over_upload(upload.pk)
+    with transaction.atomic():
+        if not queries.use(upload.pk, now):
+            raise WrongUpload(USED)
+        queries.add_video(video)
+        lifecycle.start(video)
+    log.info("video_accepted", video_id=str(video.pk), bytes=video.source_bytes)
+    return video
+
+
+def _refuse_what_is_not_whole(upload: Upload, now: datetime) -> None:
+    if upload.used_at is not None:
+        raise WrongUpload(USED)
+    if upload.expires_at <= now:
+        raise UnknownUpload
+    if not upload.is_whole:
+        raise WrongUpload(f"{upload.offset_bytes} of the upload's {upload.length_bytes} bytes are there.")
+
+
+def _refuse_what_is_no_film(head: bytes, field: str) -> None:
+    reason = sniff.reason_against(head)
     if reason is not None:
-        raise UnusableUpload(f"This is not a video: it is {reason}.")
+        raise UnusableUpload(f"This is not a video: it is {reason}.", field=field)
+
+
+def _project(owner: Any, project_id: UUID | None) -> Project | None:
+    if project_id is None:
+        return None
+    project = queries.project_of(owner.pk, project_id)
+    if project is None:
+        raise UnknownProject
+    return project
 
 
 def _title_of(file_name: str) -> str:

@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from api.errors import NotFound
 from api.idempotency import idempotent
 from api.pagination import NewestFirst
+from api.parsers import Json
 from api.schema import LOCATION
 from media_pipeline import erase, lifecycle, queries, uploads
 from media_pipeline.models import Video
-from media_pipeline.serializers import UploadSerializer, VideoSerializer
+from media_pipeline.serializers import FinishedUploadSerializer, UploadSerializer, VideoSerializer
 from media_pipeline.upload_handler import VideoUploadHandler
 
 
@@ -49,7 +50,7 @@ class Videos(_OwnVideos):
     """The list, and the door for new ones."""
 
     pagination_class = NewestFirst
-    parser_classes = (MultiPartParser,)
+    parser_classes = (MultiPartParser, Json)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Put our upload handler in place before anything reads the body; the CSRF check would."""
@@ -65,18 +66,34 @@ class Videos(_OwnVideos):
 
     @extend_schema(
         operation_id="videos_create",
-        request={"multipart/form-data": UploadSerializer},
+        request={"multipart/form-data": UploadSerializer, "application/json": FinishedUploadSerializer},
         parameters=[LOCATION],
-        responses={202: VideoSerializer, 507: OpenApiResponse(description="No room for the film")},
+        responses={
+            202: VideoSerializer,
+            410: OpenApiResponse(description="The file of the upload is lost"),
+            507: OpenApiResponse(description="No room for the film"),
+        },
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Upload a film; it is processed off stage."""
-        sent = UploadSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        fields = sent.validated_data
-        video = uploads.accept(request.user, fields["file"], fields["title"], fields["project"])
-        return self.accepted(video.pk)
+        """Upload a film, or name one that came by a resumable upload; it is processed off stage."""
+        accept = _accept_file if request.content_type.lower().startswith("multipart/") else _accept_resumed
+        return self.accepted(accept(request).pk)
+
+
+def _accept_file(request: Request) -> Video:
+    sent = UploadSerializer(data=request.data)
+    sent.is_valid(raise_exception=True)
+    fields = sent.validated_data
+    return uploads.accept(request.user, fields["file"], fields["title"], fields["project"])
+
+
+def _accept_resumed(request: Request) -> Video:
+    sent = FinishedUploadSerializer(data=request.data)
+    sent.is_valid(raise_exception=True)
+    fields = sent.validated_data
+    now = timezone.now()
+    return uploads.accept_resumed(request.user, fields["upload"], fields["title"], fields["project"], now)
 
 
 class OneVideo(_OwnVideos):

@@ -40,6 +40,20 @@ def test_every_call_of_accounts_and_videos_is_there():
     assert {"post"} <= paths["/api/signup"].keys()
     assert {"get", "post"} <= paths["/api/videos"].keys()
     assert {"get", "delete"} <= paths["/api/videos/{id}"].keys()
+    assert paths["/api/uploads"].keys() == {"post"}
+    assert paths["/api/uploads/{id}"].keys() == {"head", "patch", "delete"}
+
+
+def test_the_statuses_of_tus_are_documented():
+    answers = document()["paths"]["/api/uploads/{id}"]["patch"]["responses"]
+
+    assert {"204", "408", "409", "410", "412", "413", "415", "423", "460"} <= answers.keys()
+
+
+def test_a_video_is_made_of_a_form_or_of_an_upload():
+    body = document()["paths"]["/api/videos"]["post"]["requestBody"]["content"]
+
+    assert body.keys() == {"multipart/form-data", "application/json"}
 
 
 def test_the_event_stream_is_documented_as_one():
@@ -65,7 +79,9 @@ def test_operation_ids_are_told_apart():
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize(("path", "method"), [("/api/videos", "post"), ("/api/projects", "post")])
+@pytest.mark.parametrize(
+    ("path", "method"), [("/api/videos", "post"), ("/api/uploads", "post"), ("/api/projects", "post")]
+)
 def test_a_key_is_documented_where_it_is_understood(path, method):
     operation = document()["paths"][path][method]
 
@@ -78,6 +94,7 @@ def test_what_is_limited_says_so():
 
     assert limited == {
         *("/api/signup", "/api/login", "/api/password-reset", "/api/verify-email/resend", "/api/account"),
+        "/api/uploads",
     }
 
 

@@ -11,7 +11,7 @@ from knox.models import AuthToken
 from accounts.models import Project
 from media_pipeline import storage
 from media_pipeline.models import StepName, Video, VideoState
-from tests.unit.media_pipeline.builders import a_video, an_asset
+from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_asset
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +118,80 @@ def test_the_session_cookie_of_the_pages_works_with_a_csrf_token(owner):
     accepted = upload(client, headers={"X-CSRFToken": token})
 
     assert (refused.status_code, accepted.status_code) == (403, 202)
+
+
+def use(client: Client, headers=None, **fields):
+    return client.post("/api/videos", fields, content_type="application/json", headers=headers or {})
+
+
+def test_a_resumable_upload_is_accepted_like_a_file(owner):
+    client, project = client_of(owner), Project.objects.create(owner=owner, name="Mine")
+    resumed = a_resumable_upload(owner, FILM, metadata="filename YSBjbGlwLm1wNA==")
+
+    answer = use(client, upload=str(resumed.pk), project=str(project.pk))
+
+    body = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == body["status_url"]
+    assert (body["title"], body["project"], body["state"]) == ("a clip", str(project.pk), "queued")
+    assert list(body) == list(upload(client).json())
+
+
+def test_a_resumable_upload_may_be_given_a_title(owner):
+    resumed = a_resumable_upload(owner, FILM, metadata="filename YSBjbGlwLm1wNA==")
+
+    assert use(client_of(owner), upload=str(resumed.pk), title="Holiday").json()["title"] == "Holiday"
+
+
+def test_a_resumable_upload_is_used_once_and_a_key_repeats_the_answer(owner):
+    client, resumed = client_of(owner), a_resumable_upload(owner, FILM)
+
+    first = use(client, upload=str(resumed.pk), headers={"Idempotency-Key": "k"})
+    again = use(client, upload=str(resumed.pk), headers={"Idempotency-Key": "k"})
+    other = use(client, upload=str(resumed.pk))
+
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 409)
+    assert again.json() == first.json()
+    assert "already" in other.json()["detail"]
+    assert Video.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "at_fault"),
+    [
+        ({}, "upload"),
+        ({"upload": "no-id"}, "upload"),
+        ({"upload": str(uuid4())}, "upload"),
+        ({"upload": None}, "upload"),
+        ({"upload": str(uuid4()), "title": "x\0"}, "title"),
+        ({"upload": str(uuid4()), "title": 5}, "title"),
+        ({"upload": str(uuid4()), "project": "x"}, "project"),
+    ],
+)
+def test_an_upload_that_is_none_gets_400_at_the_field(owner, fields, at_fault):
+    answer = use(client_of(owner), **fields)
+
+    assert answer.status_code == 400
+    assert at_fault in answer.json()
+
+
+def test_an_upload_that_is_not_whole_gets_409(owner):
+    answer = use(client_of(owner), upload=str(a_resumable_upload(owner, FILM, 1000).pk))
+
+    assert answer.status_code == 409
+    assert "of the upload's 1000 bytes" in answer.json()["detail"]
+
+
+def test_a_resumable_upload_is_its_owners_alone(owner, stranger):
+    resumed = a_resumable_upload(owner, FILM)
+
+    assert use(client_of(stranger), upload=str(resumed.pk)).status_code == 400
+    assert use(Client(), upload=str(resumed.pk)).status_code == 401
+    assert not Video.objects.exists()
+
+
+def test_a_body_that_is_neither_form_nor_json_gets_415(owner):
+    assert client_of(owner).post("/api/videos", b"x", content_type="video/mp4").status_code == 415
 
 
 def test_the_list_is_newest_first_and_ones_own(owner, stranger):
