@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs import control
 from jobs.current import checkpoint
 from jobs.enqueue import enqueue
-from media_pipeline import queries, storage
+from media_pipeline import queries, resumable, storage
 from media_pipeline.models import Asset, Video, VideoState
 from media_pipeline.progress import announce
 
@@ -48,7 +48,7 @@ def remove_files(video_id: str, root_job: str | None) -> None:
 def erase_files(user_id: str) -> int:
     """Remove some of the user's uploads, with what was cut from them; return how many, 0 when none is left.
 
-    Twice: what is gone is not counted again.
+    Those that no film was made of count as well. Twice: what is gone is not counted again.
     """
     batch = list(queries.with_upload(UUID(user_id))[:_VIDEOS_AT_ONCE])
     for video in batch:
@@ -56,7 +56,7 @@ def erase_files(user_id: str) -> int:
         _stop(video)
         storage.remove_source(video.pk)
         Video.objects.filter(pk=video.pk).update(source="", source_bytes=0)
-    return len(batch)
+    return len(batch) + resumable.erase_some(UUID(user_id))
 
 
 def erase_assets(user_id: str) -> int:

@@ -7,16 +7,18 @@ from uuid import UUID
 from media_pipeline import queries, storage
 from media_pipeline.models import AssetKind
 
+_UPLOAD_FIELDS = ("id", "metadata", "length_bytes", "offset_bytes", "created_at", "expires_at")
 _FIELDS = ("id", "title", "project_id", "state", "error", "created_at", "finished_at", "duration_seconds")
 
 
 def export_films(user_id: str) -> Iterator[tuple[str, list[dict[str, object]] | Path]]:
-    """Yield the list of the user's films, then each film as it was uploaded, and what was written down of it.
+    """Yield the lists of the user's films and unfinished uploads, then each film as it was uploaded, and what was said.
 
     The renditions are left out: they can be made again from the upload, and are several times its size.
     """
     films = queries.videos_of(UUID(user_id))
     yield "videos.json", list(films.order_by("created_at").values(*_FIELDS))
+    yield "uploads.json", list(queries.unused_uploads(UUID(user_id)).values(*_UPLOAD_FIELDS))
     for video in films.iterator(chunk_size=50):
         upload = storage.source(video.pk)
         if video.source and upload.is_file():

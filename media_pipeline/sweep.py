@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 
-from media_pipeline import lifecycle, queries, storage
+from media_pipeline import lifecycle, queries, resumable, storage
 
 log = structlog.get_logger(__name__)
 
@@ -21,14 +21,21 @@ def sweep(now: datetime) -> None:
 
     Twice: nothing is left to do.
     """
+    expired = resumable.forget_expired(now)
     litter = storage.sweep(max(YOUNGEST_LITTER_SECONDS, settings.JOB_LEASE_SECONDS))
     orphans = remove_orphans()
     stranded = end_stranded(now)
-    log.info("leftovers_swept", litter=litter, orphans=orphans, stranded=stranded)
+    log.info("leftovers_swept", expired=expired, litter=litter, orphans=orphans, stranded=stranded)
 
 
 def remove_orphans(older_than_seconds: float = YOUNGEST_LITTER_SECONDS) -> int:
-    """Remove folders of films that have no row, and the work of films that are ready; return how many."""
+    """Remove files of films and uploads that have no row, and the work of films that are ready; return how many."""
+    old_uploads = [
+        upload_id for upload_id, age_seconds in storage.uploads() if age_seconds > older_than_seconds
+    ]
+    rowless = set(old_uploads) - queries.known_uploads(old_uploads)
+    for upload_id in rowless:
+        storage.remove_upload(upload_id)
     old = [video_id for video_id, age_seconds in storage.films() if age_seconds > older_than_seconds]
     known, ready = queries.known(old), queries.ready(old)
     for video_id in old:
@@ -36,7 +43,7 @@ def remove_orphans(older_than_seconds: float = YOUNGEST_LITTER_SECONDS) -> int:
             storage.remove_film(video_id)
         elif video_id in ready:
             storage.remove_work(video_id)
-    return sum(video_id not in known for video_id in old)
+    return len(rowless) + sum(video_id not in known for video_id in old)
 
 
 def end_stranded(now: datetime) -> int:

@@ -7,8 +7,8 @@ from django.utils import timezone
 from jobs.models import Job
 from jobs.states import JobState
 from media_pipeline import erase, lifecycle, queries, storage
-from media_pipeline.models import Asset, Video, VideoState
-from tests.unit.media_pipeline.builders import a_planned_video, a_video, an_asset
+from media_pipeline.models import Asset, Upload, Video, VideoState
+from tests.unit.media_pipeline.builders import a_planned_video, a_resumable_upload, a_video, an_asset
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +78,19 @@ def test_a_user_who_leaves_leaves_no_file(owner, stranger):
     assert (files, assets) == (3, 6)
     assert [path.name for path in settings.MEDIA_FOLDER.iterdir()] == [str(theirs.pk)]
     assert not Asset.objects.filter(video__in=mine).exists()
+
+
+def test_resumable_uploads_of_a_user_who_leaves_count_as_files(owner, stranger):
+    for _ in range(3):
+        a_resumable_upload(owner, b"half", 8)
+    a_video(owner)
+    theirs = a_resumable_upload(stranger, b"half", 8)
+
+    assert until_done(erase.erase_files, owner) == 4
+    assert until_done(erase.erase_files, owner) == 0
+
+    assert list(Upload.objects.all()) == [theirs]
+    assert [path.name for path in settings.UPLOAD_FOLDER.iterdir()] == [f"resumable-{theirs.pk}"]
 
 
 @pytest.mark.parametrize("eraser", [erase.erase_files, erase.erase_assets])

@@ -10,8 +10,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from media_pipeline import lifecycle, storage, sweep
-from media_pipeline.models import Video, VideoState
-from tests.unit.media_pipeline.builders import a_planned_video, a_video
+from media_pipeline.models import Upload, Video, VideoState
+from tests.unit.media_pipeline.builders import (
+    a_planned_video,
+    a_resumable_upload,
+    a_video,
+    expired,
+    resumable_file,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +39,21 @@ def test_old_unfinished_uploads_go_and_young_ones_stay():
     sweep.sweep(timezone.now())
 
     assert [path.name for path in settings.UPLOAD_FOLDER.iterdir()] == [young.name]
+
+
+def test_resumable_uploads_go_by_their_rows_and_not_by_their_files_age(owner):
+    kept, over = a_resumable_upload(owner, b"kept", 9), expired(a_resumable_upload(owner, b"over", 9))
+    rowless = a_resumable_upload(owner, b"rowless", 9)
+    just_made = a_resumable_upload(owner, b"its row is not committed yet", 99)
+    Upload.objects.filter(pk__in=[rowless.pk, just_made.pk]).delete()
+    for upload in (kept, over, rowless):
+        grow_old(resumable_file(upload))
+
+    sweep.sweep(timezone.now())
+
+    left = {path.name for path in settings.UPLOAD_FOLDER.iterdir()}
+    assert left == {resumable_file(kept).name, resumable_file(just_made).name}
+    assert list(Upload.objects.all()) == [kept]
 
 
 def test_folders_that_a_killed_step_left_go(owner):

@@ -1,0 +1,28 @@
+"""The films' part of an account's export."""
+
+import pytest
+from django.utils import timezone
+
+from media_pipeline import export, storage
+from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_asset
+
+pytestmark = pytest.mark.django_db
+
+
+def test_films_subtitles_and_uploads_are_in_it_and_nobody_elses(owner, stranger):
+    video = a_video(owner)
+    words = an_asset(video, "subtitles", "en", "subtitles/en.vtt")
+    half = a_resumable_upload(owner, b"half", 8, metadata="filename Zmls")
+    a_resumable_upload(owner, b"used", used_at=timezone.now())
+    for theirs in (a_video(stranger), a_resumable_upload(stranger, b"half", 8)):
+        assert theirs.owner == stranger
+
+    exported = dict(export.export_films(str(owner.pk)))
+
+    assert [each["id"] for each in exported["videos.json"]] == [video.pk]
+    (told,) = exported["uploads.json"]
+    assert (told["id"], told["metadata"]) == (half.pk, "filename Zmls")
+    assert (told["length_bytes"], told["offset_bytes"]) == (8, 4)
+    assert exported[f"videos/{video.pk}/source"] == storage.source(video.pk)
+    assert exported[f"videos/{video.pk}/subtitles.en.vtt"] == storage.output_file(video.pk, words.path)
+    assert len(exported) == 4
