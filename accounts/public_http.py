@@ -7,12 +7,15 @@ rebinding); it would also make the request that stores the address wait for a st
 
 import ipaddress
 import socket
+from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from django.conf import settings
+from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
@@ -25,8 +28,8 @@ class PrivateAddress(Exception):
     """The host is, or its name leads to, an address that is not of the public internet."""
 
 
-def session() -> requests.Session:
-    """Return a session that reaches public https addresses, and `settings.PUSH_PRIVATE_ORIGINS` as they are.
+def session(private_origins: Collection[str] = ()) -> requests.Session:
+    """Return a session that reaches public https addresses, and the operator's `private_origins` as they are.
 
     It follows no proxy and no .netrc of the environment. Raises PrivateAddress, besides requests' own errors.
     """
@@ -35,15 +38,15 @@ def session() -> requests.Session:
     made.max_redirects = 0
     made.adapters.clear()
     made.mount("https://", PublicAdapter())
-    for origin in settings.PUSH_PRIVATE_ORIGINS:
+    for origin in private_origins:
         made.mount(f"{origin}/", HTTPAdapter())
     return made
 
 
-def refuse_private(url: str) -> None:
+def refuse_private(url: str, private_origins: Collection[str] = ()) -> None:
     """Raise PrivateAddress where the URL's text alone shows that `session` will not go there."""
     parts = urlsplit(url)
-    if f"{parts.scheme}://{parts.netloc}" in settings.PUSH_PRIVATE_ORIGINS:
+    if f"{parts.scheme}://{parts.netloc}" in private_origins:
         return
     host = (parts.hostname or "").rstrip(".").lower()
     if parts.scheme != "https" or not host or parts.username is not None:
@@ -67,6 +70,20 @@ def is_public(address: str) -> bool:
         if inner is not None:
             return inner.is_global
     return ip.is_global and not ip.is_multicast
+
+
+def asked_seconds(retry_after: str | None) -> float | None:
+    """Return what Retry-After says, in either of its forms, RFC 9110, section 10.2.3; None where it says nothing."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        moment: datetime = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - timezone.now()).total_seconds())
 
 
 class _PublicConnection(HTTPSConnection):

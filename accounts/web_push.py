@@ -3,8 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import UTC, datetime
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parseaddr
 from http import HTTPStatus
 
 import requests
@@ -13,7 +12,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
-from django.utils import timezone
 from py_vapid import Vapid
 from pywebpush import WebPushException, webpush
 
@@ -36,7 +34,7 @@ AUTH_BYTES = 16
 def check(endpoint: str, p256dh: str, auth: str) -> None:
     """Raise BadSubscription where no message could, or may, be sent there. Speaks to nobody."""
     try:
-        public_http.refuse_private(endpoint)
+        public_http.refuse_private(endpoint, settings.PUSH_PRIVATE_ORIGINS)
     except (public_http.PrivateAddress, ValueError):
         raise BadSubscription("A public https address, please.", field="endpoint") from None
     try:
@@ -58,7 +56,7 @@ def deliver(subscription: PushSubscription, message: dict[str, str]) -> None:
     waits for the browser, for both bear the job's id as their topic.
     """
     try:
-        with public_http.session() as session:
+        with public_http.session(settings.PUSH_PRIVATE_ORIGINS) as session:
             webpush(
                 {
                     "endpoint": subscription.endpoint,
@@ -106,27 +104,15 @@ def _fate(error: WebPushException) -> Exception:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Transient("the push service asks us to wait", retry_after=_wait_seconds(error.retry_after))
     if status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Transient(f"the push service failed ({status})", retry_after=_asked_seconds(error.retry_after))
+        return Transient(
+            f"the push service failed ({status})", retry_after=public_http.asked_seconds(error.retry_after)
+        )
     return Permanent(f"the push service refused the message ({status})")
 
 
 def _wait_seconds(retry_after: str | None) -> float:
-    asked = _asked_seconds(retry_after)
+    asked = public_http.asked_seconds(retry_after)
     return DEFAULT_WAIT_SECONDS if asked is None else asked
-
-
-def _asked_seconds(retry_after: str | None) -> float | None:
-    """Return what Retry-After says, in either of its forms, RFC 9110, section 10.2.3."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        moment: datetime = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - timezone.now()).total_seconds())
 
 
 def _decode(text: str) -> bytes:
