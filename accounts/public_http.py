@@ -19,6 +19,7 @@ from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 MAX_ANSWER_BYTES = 64 * 1024
 INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
@@ -31,15 +32,15 @@ class PrivateAddress(Exception):
 def session(private_origins: Collection[str] = ()) -> requests.Session:
     """Return a session that reaches public https addresses, and the operator's `private_origins` as they are.
 
-    It follows no proxy and no .netrc of the environment. Raises PrivateAddress, besides requests' own errors.
+    It follows no redirect, and no proxy and no .netrc of the environment. Raises PrivateAddress, besides requests'
+    own errors.
     """
-    made = requests.Session()
+    made = _Session()
     made.trust_env = False
-    made.max_redirects = 0
     made.adapters.clear()
     made.mount("https://", PublicAdapter())
     for origin in private_origins:
-        made.mount(f"{origin}/", HTTPAdapter())
+        made.mount(f"{origin}/", BoundedAdapter())
     return made
 
 
@@ -86,6 +87,16 @@ def asked_seconds(retry_after: str | None) -> float | None:
     return max(0.0, (aware - timezone.now()).total_seconds())
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return none: a redirect is an answer like any other.
+
+        Left to requests, its Location would be read even where nothing is followed, and what a stranger writes
+        there need not be text.
+        """
+        return None
+
+
 class _PublicConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         connected = super()._new_conn()
@@ -100,19 +111,32 @@ class _PublicPool(HTTPSConnectionPool):
     ConnectionCls = _PublicConnection
 
 
-class PublicAdapter(HTTPAdapter):
-    """Connects to public addresses only, and reads no more than `MAX_ANSWER_BYTES` of an answer."""
+class BoundedAdapter(HTTPAdapter):
+    """Reads no more than `MAX_ANSWER_BYTES` of an answer."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send the request and keep the beginning of the answer."""
+        kwargs["stream"] = True
+        answer = super().send(request, *args, **kwargs)
+        beginning = BytesIO(_beginning_of(answer))
+        answer.raw.close()
+        answer.raw = beginning
+        return answer
+
+
+class PublicAdapter(BoundedAdapter):
+    """Connects to public addresses only."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools judge each connection."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send the request and keep the beginning of the answer."""
-        kwargs["stream"] = True
-        answer = super().send(request, *args, **kwargs)
-        beginning = BytesIO(answer.raw.read(MAX_ANSWER_BYTES))
-        answer.raw.close()
-        answer.raw = beginning
-        return answer
+
+def _beginning_of(answer: requests.Response) -> bytes:
+    try:
+        beginning: bytes = answer.raw.read(MAX_ANSWER_BYTES)
+    except HTTPError:
+        # Broken off, late or no HTTP: the status is here, and who answered 201 has taken what was sent.
+        return b""
+    return beginning

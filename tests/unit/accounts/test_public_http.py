@@ -1,4 +1,6 @@
 import socket
+import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 import requests
@@ -46,6 +48,65 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch):
 
     with public_http.session() as session, pytest.raises(public_http.PrivateAddress):
         _post_to_a_listener(session)
+
+
+@pytest.mark.parametrize("location", [b"/elsewhere", b"//[", b"/\xff\xfe"])
+def test_a_redirect_is_an_answer_like_any_other_wherever_it_leads(location):
+    with a_server_that_says(
+        b"HTTP/1.1 307 Go\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+    ) as origin:
+        assert _answer_of(origin).status_code == 307
+
+
+def test_of_an_answer_only_the_beginning_is_read_from_inside_as_well():
+    size = 4 * public_http.MAX_ANSWER_BYTES
+    with a_server_that_says(
+        b"HTTP/1.1 201 Taken\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    ) as origin:
+        assert len(_answer_of(origin).content) == public_http.MAX_ANSWER_BYTES
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 100\r\n\r\nbroken off",
+        b"Transfer-Encoding: chunked\r\n\r\nno length",
+        b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nno gz",
+    ],
+)
+@pytest.mark.parametrize("then", ["hang up", "hang"])
+def test_a_status_is_taken_for_what_it_is_whatever_follows_it(rest, then):
+    with a_server_that_says(b"HTTP/1.1 201 Taken\r\n" + rest, then) as origin:
+        assert _answer_of(origin).status_code == 201
+
+
+@contextmanager
+def a_server_that_says(words, then="hang up"):
+    """Answer one request with just these bytes, and hang up, or not."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        over = threading.Event()
+
+        def answer():
+            connected, _ = listener.accept()
+            with connected, suppress(ConnectionError):  # who reads only the beginning hangs up on the rest
+                connected.recv(65_536)
+                connected.sendall(words)
+                over.wait(10 if then == "hang" else 0)
+
+        server = threading.Thread(target=answer)
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+            server.join()
+
+
+def _answer_of(origin):
+    with public_http.session((origin,)) as session:
+        return session.post(f"{origin}/", timeout=0.5)
 
 
 def _post_to_a_listener(session):
