@@ -22,6 +22,8 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 MAX_ANSWER_BYTES = 64 * 1024
+MAX_WAIT_SECONDS = 24 * 60 * 60
+"""Longest wait that a stranger may ask for: a job that waits for ever is neither done nor dead."""
 INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
 
 
@@ -74,17 +76,20 @@ def is_public(address: str) -> bool:
 
 
 def asked_seconds(retry_after: str | None) -> float | None:
-    """Return what Retry-After says, in either of its forms, RFC 9110, section 10.2.3; None where it says nothing."""
+    """Return what Retry-After says, in either of its forms, at most a day; None where it says nothing.
+
+    Source: RFC 9110, section 10.2.3.
+    """
     if retry_after is None:
         return None
     if retry_after.strip().isdecimal():
-        return float(retry_after)
+        return min(float(retry_after), MAX_WAIT_SECONDS)
     try:
         moment: datetime = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one with an offset of more digits than a clock has
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - timezone.now()).total_seconds())
+    return min(max(0.0, (aware - timezone.now()).total_seconds()), MAX_WAIT_SECONDS)
 
 
 class _Session(requests.Session):

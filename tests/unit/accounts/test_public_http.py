@@ -80,6 +80,23 @@ def test_a_status_is_taken_for_what_it_is_whatever_follows_it(rest, then):
         assert _answer_of(origin).status_code == 201
 
 
+@pytest.mark.parametrize("asked", ["86401", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_stranger_may_ask_to_wait_a_day_at_most(asked):
+    assert public_http.asked_seconds(asked) == public_http.MAX_WAIT_SECONDS
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [None, "", "soon", "-1", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "1 Jan 99999 0:0:0 GMT"],
+)
+def test_who_names_no_wait_asks_for_none(asked):
+    assert public_http.asked_seconds(asked) is None
+
+
+def test_an_instant_that_has_passed_is_now():
+    assert public_http.asked_seconds("Mon, 01 Jan 2024 00:00:00 GMT") == 0
+
+
 @contextmanager
 def a_server_that_says(words, then="hang up"):
     """Answer one request with just these bytes, and hang up, or not."""
