@@ -23,7 +23,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import queries
+from api import queries, sealing
 from api.errors import Conflict, Refused
 from api.models import IdempotencyKey
 from api.throttle import client_address
@@ -109,7 +109,7 @@ class Claim:
         return kept
 
     def keep(self, answer: HttpResponseBase) -> None:
-        """Store `answer` in the present transaction."""
+        """Store `answer` in the present transaction; sealed, for it may hold a secret that is shown once."""
         body = JSONRenderer().render(answer.data) if isinstance(answer, Response) else answer.content  # type: ignore[attr-defined]  # an answer of ours is never streamed
         IdempotencyKey.objects.create(
             owner=self.owner,
@@ -117,7 +117,7 @@ class Claim:
             key=self.key,
             request_hash=self.request_hash,
             status=answer.status_code,
-            body=body.decode(),
+            body=sealing.seal(body.decode()),
             location=answer.headers.get("Location", ""),
             created_at=timezone.now(),
         )
@@ -182,7 +182,8 @@ def _operation(request: Request) -> str:
 
 
 def _replayed(kept: IdempotencyKey) -> HttpResponse:
-    answer = HttpResponse(kept.body, status=kept.status, content_type="application/json")
+    # Not Unreadable: under another SECRET_KEY the payload's fingerprint is another one, which was refused before.
+    answer = HttpResponse(sealing.unseal(kept.body), status=kept.status, content_type="application/json")
     answer.headers[REPLAYED] = "true"
     if kept.location:
         answer.headers["Location"] = kept.location

@@ -14,7 +14,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=255)
     request_hash = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
-    body = models.TextField()  # as rendered: jsonb would reorder the fields, and a replay is the same bytes
+    body = models.TextField()  # sealed; as rendered: a replay is the same bytes
     location = models.CharField(max_length=512, blank=True, default="")
     created_at = models.DateTimeField()
 

@@ -1,8 +1,10 @@
 import sys
 import threading
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -173,6 +175,30 @@ def test_no_payload_is_kept_in_clear(client):
     row = IdempotencyKey.objects.values().get()
     assert "correct" not in str(row)
     assert len(row["request_hash"]) == 64
+
+
+def test_no_answer_is_kept_in_clear(client):
+    post(client)
+
+    assert "file" not in IdempotencyKey.objects.get().body
+
+
+def test_an_answer_that_was_kept_in_clear_is_sealed_by_the_migration(client):
+    first = post(client)
+    IdempotencyKey.objects.update(body=first.content.decode())
+
+    import_module("api.migrations.0002_seal_answers").seal_answers(apps, None)
+
+    assert "file" not in IdempotencyKey.objects.get().body
+    assert post(client).content == first.content
+
+
+def test_under_another_secret_key_a_used_key_is_refused(client, settings):
+    post(client)
+    settings.SECRET_KEY = "another one"
+
+    assert post(client).status_code == 422
+    assert Group.objects.count() == 1
 
 
 def test_after_a_day_the_key_is_free_again(client):
