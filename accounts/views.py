@@ -30,13 +30,13 @@ from accounts import (
     throttles,
     web_push,
 )
-from accounts.models import Deletion, DeletionState, Export, ExportState, Project, User
+from accounts.doors import NOTHING, Door, OpenDoor, asker
+from accounts.models import Deletion, DeletionState, Export, ExportState, Project
 from api.idempotency import idempotent
 from api.pagination import NewestFirst
 from api.ranges import serve_file
 from api.schema import LOCATION
 
-NOTHING = OpenApiResponse(description="Done")
 UNVERIFIED = OpenApiResponse(description="The address was never proven")
 PARTS = {
     (200, "application/zip"): OpenApiTypes.BINARY,
@@ -45,23 +45,6 @@ PARTS = {
     412: OpenApiResponse(description="The copy that the client has a part of is another one"),
     416: OpenApiResponse(description="There are no such bytes"),
 }
-
-
-class Door(generics.GenericAPIView[Any]):
-    """A view whose input is its serializer."""
-
-    def sent(self, request: Request) -> dict[str, Any]:
-        """Return the validated input."""
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        return cast(dict[str, Any], serializer.validated_data)
-
-
-class OpenDoor(Door):
-    """One for people who are not logged in; a stale token or cookie does not shut it."""
-
-    permission_classes = (AllowAny,)
-    authentication_classes = ()
 
 
 class Signup(OpenDoor):
@@ -353,11 +336,6 @@ class PushKey(generics.GenericAPIView[Any]):
     def get(self, request: Request) -> Response:
         """Show the VAPID public key, base64url."""
         return Response({"key": web_push.public_key()})
-
-
-def asker(request: Request) -> User:
-    """Return the user who asks; the permission classes let nobody else come here."""
-    return cast(User, request.user)
 
 
 def started(request: Request, name: str, begun: Deletion | Export) -> Response:
