@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from api import sealing
 
 ADDRESS_MAX_CHARACTERS = 254
 """Longest address that fits a path of RFC 5321 section 4.5.3.1.3, without its angle brackets."""
@@ -154,6 +157,45 @@ class PushSubscription(models.Model):
 
     def __str__(self) -> str:
         return f"push subscription {self.pk} of {self.user_id}"
+
+
+class WebhookEvent(models.TextChoices):
+    """What a webhook can be told of."""
+
+    VIDEO_READY = "video.ready"
+    VIDEO_FAILED = "video.failed"
+
+
+class Webhook(models.Model):
+    """An address of the user's that events are posted to.
+
+    The secret cannot be kept as a hash, as our tokens are: it is not compared with what somebody sends us, it signs
+    what we send. So it is sealed, and opened only to sign.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="webhooks")
+    url = models.URLField(max_length=1000)
+    events = ArrayField(models.CharField(max_length=32, choices=WebhookEvent))
+    sealed_secret = models.CharField(max_length=500, help_text="see api.sealing")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=~Q(url=""), name="accounts_webhook_url_given"),
+            models.CheckConstraint(
+                condition=Q(events__contained_by=WebhookEvent.values), name="accounts_webhook_events_known"
+            ),
+            models.CheckConstraint(condition=~Q(events=[]), name="accounts_webhook_events_given"),
+            models.CheckConstraint(
+                condition=Q(sealed_secret__startswith=sealing.FIRST_LETTERS),
+                name="accounts_webhook_secret_sealed",
+            ),
+        )
+        indexes = (models.Index(fields=("user", "-created_at", "-id"), name="accounts_webhook_of_user"),)
+
+    def __str__(self) -> str:
+        return f"webhook {self.pk} of {self.user_id}"
 
 
 class LoginFailures(models.Model):

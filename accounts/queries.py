@@ -16,6 +16,7 @@ from accounts.models import (
     Project,
     PushSubscription,
     User,
+    Webhook,
 )
 from api.models import IdempotencyKey
 
@@ -76,6 +77,21 @@ def push_subscriptions_of(user_id: UUID | str) -> QuerySet[PushSubscription]:
 def push_subscription(subscription_id: int) -> QuerySet[PushSubscription]:
     """Return the subscription, unless it was deleted."""
     return PushSubscription.objects.filter(pk=subscription_id, user__is_active=True)
+
+
+def webhooks_of(user_id: UUID | str) -> QuerySet[Webhook]:
+    """Return the user's webhooks."""
+    return Webhook.objects.filter(user_id=user_id)
+
+
+def webhooks_told_of(event: str, user_id: UUID | str) -> QuerySet[Webhook]:
+    """Return the user's webhooks that want the event, oldest first."""
+    return webhooks_of(user_id).filter(events__contains=[event]).order_by("created_at", "id")
+
+
+def webhook(webhook_id: UUID | str) -> QuerySet[Webhook]:
+    """Return the webhook, unless it was deleted or its user leaves."""
+    return Webhook.objects.filter(pk=webhook_id, user__is_active=True)
 
 
 def deletions() -> QuerySet[Deletion]:

@@ -14,7 +14,9 @@ from accounts.models import (
     Project,
     PushSubscription,
     User,
+    Webhook,
 )
+from api import sealing
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +91,29 @@ def test_a_browser_has_one_user_at_a_time(a_user):
 
     with refused("accounts_push_endpoint_unique"):
         PushSubscription.objects.create(user=a_user("b@example.org"), endpoint="https://push.example/1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"url": ""}, "accounts_webhook_url_given"),
+        ({"events": []}, "accounts_webhook_events_given"),
+        ({"events": ["video.ready", "video.eaten"]}, "accounts_webhook_events_known"),
+        ({"sealed_secret": "whsec_c2VjcmV0"}, "accounts_webhook_secret_sealed"),
+        ({"sealed_secret": ""}, "accounts_webhook_secret_sealed"),
+    ],
+)
+def test_a_webhook_that_makes_no_sense_is_refused(a_user, fields, constraint):
+    sound = {
+        "url": "https://hooks.example/1",
+        "events": ["video.ready"],
+        "sealed_secret": sealing.seal("secret"),
+    }
+    user = a_user()
+    Webhook.objects.create(user=user, **sound)
+
+    with refused(constraint):
+        Webhook.objects.create(user=user, **{**sound, **fields})
 
 
 def test_a_deletion_outlives_its_user(a_user):
