@@ -7,7 +7,8 @@ rebinding); it would also make the request that stores the address wait for a st
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -20,6 +21,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
+
+from jobs.errors import Permanent, Transient
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_WAIT_SECONDS = 24 * 60 * 60
@@ -44,6 +47,19 @@ def session(private_origins: Collection[str] = ()) -> requests.Session:
     for origin in private_origins:
         made.mount(f"{origin}/", BoundedAdapter())
     return made
+
+
+@contextmanager
+def fates(whose: str) -> Iterator[None]:
+    """Turn what goes wrong on the way to an address into the fate of a job: raise Transient or Permanent."""
+    try:
+        yield
+    except PrivateAddress as error:
+        raise Permanent(f"the {whose} address is not on the public internet") from error
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise Transient(f"the {whose} address is not reachable ({type(error).__name__})") from error
+    except requests.RequestException as error:
+        raise Permanent(f"the {whose} address cannot be used ({type(error).__name__})") from error
 
 
 def refuse_private(url: str, private_origins: Collection[str] = ()) -> None:

@@ -6,7 +6,6 @@ import json
 from email.utils import parseaddr
 from http import HTTPStatus
 
-import requests
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -56,7 +55,7 @@ def deliver(subscription: PushSubscription, message: dict[str, str]) -> None:
     waits for the browser, for both bear the job's id as their topic.
     """
     try:
-        with public_http.session(settings.PUSH_PRIVATE_ORIGINS) as session:
+        with public_http.fates("push"), public_http.session(settings.PUSH_PRIVATE_ORIGINS) as session:
             webpush(
                 {
                     "endpoint": subscription.endpoint,
@@ -72,12 +71,6 @@ def deliver(subscription: PushSubscription, message: dict[str, str]) -> None:
             )
     except WebPushException as error:
         raise _fate(error) from error
-    except public_http.PrivateAddress as error:
-        raise Permanent("the push address is not on the public internet") from error
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise Transient("the push service is not reachable") from error
-    except requests.RequestException as error:
-        raise Permanent(f"the push address cannot be used ({type(error).__name__})") from error
     log.info("push_sent", subscription_id=subscription.pk)
 
 
