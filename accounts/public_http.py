@@ -51,15 +51,19 @@ def session(private_origins: Collection[str] = ()) -> requests.Session:
 
 @contextmanager
 def fates(whose: str) -> Iterator[None]:
-    """Turn what goes wrong on the way to an address into the fate of a job: raise Transient or Permanent."""
+    """Turn what goes wrong on the way to an address into the fate of a job: raise Transient or Permanent.
+
+    `from None`, for the libraries' own words hold the whole address, which may be a secret (a push endpoint is one,
+    a webhook's often has a key in it), and the ledger keeps a traceback for weeks.
+    """
     try:
         yield
-    except PrivateAddress as error:
-        raise Permanent(f"the {whose} address is not on the public internet") from error
+    except PrivateAddress:
+        raise Permanent(f"the {whose} address is not on the public internet") from None
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise Transient(f"the {whose} address is not reachable ({type(error).__name__})") from error
+        raise Transient(f"the {whose} address is not reachable ({type(error).__name__})") from None
     except requests.RequestException as error:
-        raise Permanent(f"the {whose} address cannot be used ({type(error).__name__})") from error
+        raise Permanent(f"the {whose} address cannot be used ({type(error).__name__})") from None
 
 
 def refuse_private(url: str, private_origins: Collection[str] = ()) -> None:

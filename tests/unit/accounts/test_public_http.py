@@ -6,6 +6,8 @@ import pytest
 import requests
 
 from accounts import public_http
+from jobs import judge
+from jobs.errors import Permanent, Transient
 
 INSIDE = """
 127.0.0.1 10.1.2.3 192.168.0.1 172.16.0.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1
@@ -78,6 +80,31 @@ def test_of_an_answer_only_the_beginning_is_read_from_inside_as_well():
 def test_a_status_is_taken_for_what_it_is_whatever_follows_it(rest, then):
     with a_server_that_says(b"HTTP/1.1 201 Taken\r\n" + rest, then) as origin:
         assert _answer_of(origin).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("url", "fate"),
+    [
+        ("http://127.0.0.1:1/secret", Transient),  # nobody listens
+        ("http://127.0.0.2:1/secret", Permanent),  # no origin of ours
+        ("http://[/secret", Permanent),
+    ],
+)
+def test_what_goes_wrong_is_a_fate_that_tells_nothing_of_the_address(url, fate):
+    session = public_http.session(("http://127.0.0.1:1",))
+
+    with session, pytest.raises(fate) as failure, public_http.fates("push"):
+        session.post(url, timeout=1)
+
+    assert "push address" in str(failure.value)
+    assert "secret" not in judge.describe(failure.value).traceback
+
+
+def test_an_address_that_leads_inside_is_permanent():
+    inside = pytest.raises(Permanent, match="not on the public internet")
+
+    with public_http.session() as session, inside, public_http.fates("push"):
+        _post_to_a_listener(session)
 
 
 @pytest.mark.parametrize("asked", ["86401", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
