@@ -1,6 +1,6 @@
 """What this app refuses, each with its answer."""
 
-from api.errors import Forbidden, Refused, TooMany
+from api.errors import Conflict, Forbidden, Refused, TooMany
 
 
 class WrongCredentials(Refused):
@@ -51,3 +51,21 @@ class BadSubscription(Refused):
 
 class SubscriptionGone(Exception):
     """The browser withdrew its push subscription."""
+
+
+class BadWebhook(Refused):
+    """An address that no event could or may be posted to."""
+
+    def __init__(self) -> None:
+        super().__init__("A public https address, please.", field="url")
+
+
+class TooManyWebhooks(Conflict):
+    """The user has as many webhooks as a user may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} webhooks, and may not have more. Delete one first.")
+
+
+class ReceiverGone(Exception):
+    """The receiver of a webhook answered that it wants no more events, ever."""

@@ -34,18 +34,20 @@ class PrivateAddress(Exception):
     """The host is, or its name leads to, an address that is not of the public internet."""
 
 
-def session(private_origins: Collection[str] = ()) -> requests.Session:
+def session(
+    private_origins: Collection[str] = (), *, answer_bytes: int = MAX_ANSWER_BYTES
+) -> requests.Session:
     """Return a session that reaches public https addresses, and the operator's `private_origins` as they are.
 
-    It follows no redirect, and no proxy and no .netrc of the environment. Raises PrivateAddress, besides requests'
-    own errors.
+    It follows no redirect, and no proxy and no .netrc of the environment, and reads `answer_bytes` of an answer's
+    body. Raises PrivateAddress, besides requests' own errors.
     """
     made = _Session()
     made.trust_env = False
     made.adapters.clear()
-    made.mount("https://", PublicAdapter())
+    made.mount("https://", PublicAdapter(answer_bytes))
     for origin in private_origins:
-        made.mount(f"{origin}/", BoundedAdapter())
+        made.mount(f"{origin}/", BoundedAdapter(answer_bytes))
     return made
 
 
@@ -137,16 +139,30 @@ class _PublicPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Reads no more than `MAX_ANSWER_BYTES` of an answer."""
+    """Reads the beginning of an answer's body, and of none where that is 0 bytes: not even to see whether it comes."""
+
+    def __init__(self, answer_bytes: int) -> None:
+        self.answer_bytes = answer_bytes
+        super().__init__()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send the request and keep the beginning of the answer."""
         kwargs["stream"] = True
         answer = super().send(request, *args, **kwargs)
-        beginning = BytesIO(_beginning_of(answer))
+        beginning = BytesIO(self._beginning_of(answer))
         answer.raw.close()
         answer.raw = beginning
         return answer
+
+    def _beginning_of(self, answer: requests.Response) -> bytes:
+        if not self.answer_bytes:
+            return b""
+        try:
+            beginning: bytes = answer.raw.read(self.answer_bytes)
+        except HTTPError:
+            # Broken off, late or no HTTP: the status is here, and who answered 201 has taken what was sent.
+            return b""
+        return beginning
 
 
 class PublicAdapter(BoundedAdapter):
@@ -156,12 +172,3 @@ class PublicAdapter(BoundedAdapter):
         """Make the pools judge each connection."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
-
-
-def _beginning_of(answer: requests.Response) -> bytes:
-    try:
-        beginning: bytes = answer.raw.read(MAX_ANSWER_BYTES)
-    except HTTPError:
-        # Broken off, late or no HTTP: the status is here, and who answered 201 has taken what was sent.
-        return b""
-    return beginning

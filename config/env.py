@@ -118,6 +118,15 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """How many a user may have, how long a receiver may take, and receivers inside one's own network."""
+
+    per_user: int
+    answer_seconds: float
+    private_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """What a video may be, and how it is cut up."""
 
@@ -157,6 +166,7 @@ class Env:
     jobs: Jobs
     mail: Mail
     push: Push
+    webhooks: Webhooks
     video: Video
     uploads: Uploads
     logs: Logs
@@ -285,6 +295,11 @@ def _read(get: _Reader) -> Env:
         private_key=get.optional("VAPID_PRIVATE_KEY", _private_key, secret=True),
         private_origins=get("PUSH_PRIVATE_ORIGINS", "", _origins),
     )
+    webhooks = Webhooks(
+        per_user=get("WEBHOOKS_PER_USER", "10", _whole(0, 1000)),
+        answer_seconds=get("WEBHOOK_ANSWER_SECONDS", "10", _seconds(0.1, 15)),
+        private_origins=get("WEBHOOK_PRIVATE_ORIGINS", "", _origins),
+    )
     video = Video(
         max_bytes=get("VIDEO_MAX_BYTES", "4GiB", _size),
         max_seconds=get("VIDEO_MAX_SECONDS", "4h", _duration),
@@ -302,7 +317,21 @@ def _read(get: _Reader) -> Env:
         format=get("LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
     )
     fault_point = get.optional("FAULT_POINT", _fault_point)
-    return Env(data, bind_address, ports, services, web, jobs, mail, push, video, uploads, logs, fault_point)
+    return Env(
+        data,
+        bind_address,
+        ports,
+        services,
+        web,
+        jobs,
+        mail,
+        push,
+        webhooks,
+        video,
+        uploads,
+        logs,
+        fault_point,
+    )
 
 
 def _env_file(environ: Mapping[str, str]) -> dict[str, str]:

@@ -136,6 +136,9 @@ ACCOUNT_ERASERS = {
 ACCOUNT_EXPORTERS = ["media_pipeline.export:export_films"]
 VAPID_PRIVATE_KEY = ENV.push.private_key or keys.vapid_key(ENV.data)
 PUSH_PRIVATE_ORIGINS = ENV.push.private_origins
+WEBHOOKS_PER_USER = ENV.webhooks.per_user
+WEBHOOK_ANSWER_SECONDS = ENV.webhooks.answer_seconds
+WEBHOOK_PRIVATE_ORIGINS = ENV.webhooks.private_origins
 
 # --- Browsers
 

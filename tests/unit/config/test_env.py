@@ -69,6 +69,14 @@ def test_mail_links_lead_to_the_port_that_is_served():
         ),
         ("BROKER_URL", "sqs://x:y@127.0.0.1:5000//", "services.broker_url", "sqs://x:y@127.0.0.1:5000//"),
         ("CSRF_TRUSTED_ORIGINS", "https://a.example", "web.trusted_origins", ("https://a.example",)),
+        ("WEBHOOKS_PER_USER", "0", "webhooks.per_user", 0),
+        ("WEBHOOK_ANSWER_SECONDS", ".5", "webhooks.answer_seconds", 0.5),
+        (
+            "WEBHOOK_PRIVATE_ORIGINS",
+            "http://hooks.internal:8080/",
+            "webhooks.private_origins",
+            ("http://hooks.internal:8080",),
+        ),
         ("VAPID_PRIVATE_KEY", r"-----BEGIN KEY-----\nx", "push.private_key", "-----BEGIN KEY-----\nx"),
     ],
 )
@@ -118,6 +126,10 @@ def test_what_is_valid(name, text, where, value):
         ("VIDEO_MAX_PIXELS", "0x100"),
         ("LOG_LEVEL", "loud"),
         ("VAPID_PRIVATE_KEY", "abc"),
+        ("WEBHOOKS_PER_USER", "-1"),
+        ("WEBHOOK_ANSWER_SECONDS", "0"),
+        ("WEBHOOK_ANSWER_SECONDS", "16"),
+        ("WEBHOOK_PRIVATE_ORIGINS", "hooks.internal"),
     ],
 )
 def test_what_does_not_parse_is_named_in_one_line(name, text):
