@@ -1,8 +1,10 @@
 """The jobs of this app: doors only."""
 
+from typing import Any
+
 from django.utils import timezone
 
-from accounts import deletion, export, forgetting, passwords, push, signup
+from accounts import deletion, export, forgetting, passwords, push, signup, webhooks
 from jobs.declare import job
 
 
@@ -28,6 +30,12 @@ def send_reset(user_id: str) -> None:
 def send_push(subscription_id: int, title: str, body: str, path: str) -> None:
     """Show a notification in one browser."""
     push.send(subscription_id, title, body, path)
+
+
+@job("accounts.post_webhook", queue="push", soft_seconds=40, hard_seconds=50)
+def post_webhook(webhook_id: str, event: str, happened_at: str, about: dict[str, Any]) -> None:
+    """Post an event to one receiver."""
+    webhooks.post(webhook_id, event, happened_at, about, timezone.now())
 
 
 @job("accounts.delete_projects", queue="accounts", soft_seconds=600, hard_seconds=660)

@@ -7,7 +7,7 @@ from kombu import Exchange, Queue
 
 WHY = {
     "mail": "short, waits on the mail server, held to its rate: must not stand behind an encode",
-    "push": "short, waits on browsers' push services, any of which may be slow",
+    "push": "short, waits on browsers' push services and users' webhooks, any of which may be slow",
     "accounts": "exports and deletions: minutes of database and file work that nobody waits for on a page",
     "media": "encoding: all of a core for as long as it takes; the queue to scale first",
     "speech": "transcription: a model in memory, so few processes with much memory",
