@@ -5,7 +5,17 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from accounts.models import ADDRESS_MAX_CHARACTERS, Deletion, DeletionStep, Export, ExportState, Project, User
+from accounts.models import (
+    ADDRESS_MAX_CHARACTERS,
+    Deletion,
+    DeletionStep,
+    Export,
+    ExportState,
+    Project,
+    User,
+    Webhook,
+    WebhookEvent,
+)
 from api.fields import Address, Text, Url
 
 PASSWORD_MAX_CHARACTERS = 1000
@@ -167,3 +177,31 @@ class PushKeyOut(serializers.Serializer[Any]):
     """The VAPID key."""
 
     key = serializers.CharField()
+
+
+class WebhookIn(serializers.Serializer[Any]):
+    """An address, and the events that are posted there: all of today's where none is named."""
+
+    url = Url(max_length=1000)
+    events = serializers.ListField(
+        child=serializers.ChoiceField(WebhookEvent.choices),
+        min_length=1,
+        default=lambda: list(WebhookEvent.values),
+    )
+
+
+class WebhookOut(serializers.ModelSerializer[Webhook]):
+    """A webhook; its secret is not shown again."""
+
+    class Meta:
+        model = Webhook
+        fields: tuple[str, ...] = ("id", "url", "events")
+
+
+class WebhookMadeOut(WebhookOut):
+    """A new webhook, with the secret that its posts are signed with."""
+
+    secret = serializers.CharField()
+
+    class Meta(WebhookOut.Meta):
+        fields = (*WebhookOut.Meta.fields, "secret")

@@ -1,6 +1,6 @@
 """Paths of the accounts API, below `api/`."""
 
-from accounts import views
+from accounts import views, webhook_views
 from api.routes import route
 
 app_name = "accounts"
@@ -22,6 +22,8 @@ urlpatterns = [
     route(f"account/deletions/{UUID_PATTERN}", views.DeletionStatus.as_view(), name="deletion"),
     route("push-subscriptions", views.PushSubscriptions.as_view(), name="push-subscriptions"),
     route("push-key", views.PushKey.as_view(), name="push-key"),
+    route("webhooks", webhook_views.Webhooks.as_view(), name="webhooks"),
+    route(f"webhooks/{UUID_PATTERN}", webhook_views.OwnWebhook.as_view(), name="webhook"),
     route("projects", views.Projects.as_view(), name="projects"),
     route(f"projects/{UUID_PATTERN}", views.OwnProject.as_view(), name="project"),
 ]

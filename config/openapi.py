@@ -27,6 +27,7 @@ SPECTACULAR_SETTINGS = {
         "VideoState": "media_pipeline.models.VideoState",
         "StepState": "media_pipeline.models.StepState",
         "StepName": "media_pipeline.models.StepName",
+        "WebhookEvent": "accounts.models.WebhookEvent",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

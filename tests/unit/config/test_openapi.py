@@ -40,6 +40,8 @@ def test_every_call_of_accounts_and_videos_is_there():
     assert {"post"} <= paths["/api/signup"].keys()
     assert {"get", "post"} <= paths["/api/videos"].keys()
     assert {"get", "delete"} <= paths["/api/videos/{id}"].keys()
+    assert paths["/api/webhooks"].keys() == {"get", "post"}
+    assert paths["/api/webhooks/{id}"].keys() == {"delete"}
     assert paths["/api/uploads"].keys() == {"post"}
     assert paths["/api/uploads/{id}"].keys() == {"head", "patch", "delete"}
 
@@ -80,7 +82,13 @@ def test_operation_ids_are_told_apart():
 
 
 @pytest.mark.parametrize(
-    ("path", "method"), [("/api/videos", "post"), ("/api/uploads", "post"), ("/api/projects", "post")]
+    ("path", "method"),
+    [
+        ("/api/videos", "post"),
+        ("/api/uploads", "post"),
+        ("/api/projects", "post"),
+        ("/api/webhooks", "post"),
+    ],
 )
 def test_a_key_is_documented_where_it_is_understood(path, method):
     operation = document()["paths"][path][method]
