@@ -7,7 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
 
-from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User
+from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User, Webhook
 
 
 class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]  # Django does not subscript it
@@ -100,3 +100,11 @@ class PushSubscriptionAdmin(ReadOnly):
 
     list_display = ("id", "user", "created_at")
     exclude = ("p256dh", "auth", "endpoint")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnly):
+    """Webhooks; neither their secrets nor their addresses, which may hold a key, are shown."""
+
+    list_display = ("id", "user", "events", "created_at")
+    exclude = ("url", "sealed_secret")

@@ -68,7 +68,7 @@ def delete_assets(deletion_id: str) -> None:
 
 
 def delete_user_data(deletion_id: str) -> None:
-    """Delete tokens, browsers, exports and stored answers. Twice: see `_erase`."""
+    """Delete tokens, browsers, webhooks, exports and stored answers. Twice: see `_erase`."""
     _erase(deletion_id, StepName.USER_DATA, _delete_some_user_data)
 
 
@@ -126,6 +126,7 @@ def _delete_some_user_data(user_id: str) -> int:
         queries.login_tokens(user_id).delete,
         queries.mailed_tokens_of(user_id).delete,
         queries.push_subscriptions_of(user_id).delete,
+        queries.webhooks_of(user_id).delete,
         queries.stored_answers_of(user_id).delete,
     )
     return export.discard(queries.exports_of(user_id)) + sum(delete()[0] for delete in deletes)

@@ -106,6 +106,10 @@ def _contents(user: User) -> Iterator[tuple[str, extensions.type_of_json | Path]
         list(queries.projects_of(user.pk).order_by("created_at").values("id", "name", "created_at")),
     )
     yield "browsers.json", list(queries.push_subscriptions_of(user.pk).values("endpoint", "created_at"))
+    yield (
+        "webhooks.json",
+        list(queries.webhooks_of(user.pk).order_by("created_at").values("id", "url", "events", "created_at")),
+    )
     for exporter in extensions.exporters():
         yield from exporter(str(user.pk))
 

@@ -6,7 +6,7 @@ from django.db import connections
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import deletion, export, projects, signup, tokens
+from accounts import deletion, export, projects, signup, tokens, webhooks
 from accounts.errors import WrongPassword
 from accounts.models import (
     Deletion,
@@ -17,6 +17,7 @@ from accounts.models import (
     Project,
     TokenPurpose,
     User,
+    Webhook,
 )
 from api.models import IdempotencyKey
 from jobs.models import Job
@@ -195,6 +196,8 @@ def test_user_data_takes_everything_else_that_names_the_user(a_user):
     tokens.issue(user.pk, TokenPurpose.VERIFY, timezone.now())
     wanted = export.request_export(user)
     export.write(str(wanted.pk))
+    webhooks.add(user, "https://hooks.example.org/1", ["video.ready"])
+    others, _ = webhooks.add(a_user("b@example.org"), "https://hooks.example.org/2", ["video.ready"])
     IdempotencyKey.objects.create(
         owner=f"user:{user.pk}",
         operation="POST /x",
@@ -207,7 +210,8 @@ def test_user_data_takes_everything_else_that_names_the_user(a_user):
 
     deletion.delete_user_data(begun)
 
-    assert deleted(begun, "user_data") == ("done", 3)
+    assert deleted(begun, "user_data") == ("done", 4)
+    assert list(Webhook.objects.all()) == [others]
     assert not MailedToken.objects.exists()
     assert not Export.objects.exists()
     assert not IdempotencyKey.objects.exists()

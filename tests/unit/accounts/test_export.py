@@ -5,7 +5,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from accounts import export, projects
+from accounts import export, projects, webhooks
 from accounts.models import Export, PushSubscription
 
 extra: dict[str, Any] = {}
@@ -50,11 +50,12 @@ def test_asking_again_while_it_runs_gives_the_same_export_and_another_try(a_user
     assert len(asked_for("accounts.write_export")) == 2
 
 
-def test_the_archive_holds_profile_projects_and_browsers(a_user):
+def test_the_archive_holds_profile_projects_browsers_and_webhooks(a_user):
     user = a_user(name="Ada")
     project = projects.add(user, "Films")
     projects.add(a_user("b@example.org"), "not mine")
     PushSubscription.objects.create(user=user, endpoint="https://push.example/1", p256dh="k", auth="secret")
+    webhook, signing = webhooks.add(user, "https://hooks.example/1", ["video.ready"])
     wanted = begin(user)
 
     export.write(wanted)
@@ -67,6 +68,10 @@ def test_the_archive_holds_profile_projects_and_browsers(a_user):
     assert (only["id"], only["name"]) == (str(project.pk), "Films")
     assert json.loads(files["browsers.json"])[0]["endpoint"] == "https://push.example/1"
     assert b"secret" not in files["browsers.json"]
+    (hook,) = json.loads(files["webhooks.json"])
+    assert (hook["id"], hook["url"]) == (str(webhook.pk), "https://hooks.example/1")
+    assert hook["events"] == ["video.ready"]
+    assert not {signing, webhook.sealed_secret} & set(map(str, hook.values()))
 
 
 def test_the_archive_holds_what_other_apps_contribute(a_user, tmp_path):
