@@ -14,7 +14,7 @@ from jobs.current import current_job
 _COMPOUND = frozenset({"chain", "group", "chord"})
 
 
-def enqueue(  # noqa: PLR0913 - each by name but the task
+def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
     task: str | Signature,
     *args: Any,
     kwargs: dict[str, Any] | None = None,
@@ -22,14 +22,17 @@ def enqueue(  # noqa: PLR0913 - each by name but the task
     unique_key: str | None = None,
     delay_seconds: float = 0,
     run_at: datetime | None = None,
+    apart: bool = False,
 ) -> str:
     """Write a job into the ledger, in the current transaction, and return its id.
 
     `task` is a name or a canvas, of which all jobs or none are written; the id is its last job's, a group's
     own. `unique_key`: one job with it is ever kept; a second call changes nothing and returns the first one's
     id. `order_key`: jobs of one key run one at a time, first asked for first. `run_at`, or so long a delay: not
-    before, by the database's clock. All four are those of the job that a canvas begins with. Raises Undeclared for
-    a name that nobody declared, TypeError for wrong arguments or a value that JSON would change.
+    before, by the database's clock. All four are those of the job that a canvas begins with. `apart`, for a name:
+    the job is no member of the family of the job that asks for it, and is left alone where that family is
+    cancelled. Raises Undeclared for a name that nobody declared, TypeError for wrong arguments or a value that JSON
+    would change.
     Twice: inside a job the id follows from the parent's id and the number of the call, so a repeated
     attempt asks for the same jobs again and nothing happens.
     """
@@ -41,10 +44,20 @@ def enqueue(  # noqa: PLR0913 - each by name but the task
     }
     options = {name: value for name, value in options.items() if value is not None}
     if isinstance(task, Signature):
+        if apart:
+            raise TypeError("a canvas belongs to the family of the job that asks for it")
         job_id = _enqueue_canvas(task, args, kwargs, options)
     else:
+        if apart:
+            options |= _own_family(task)
         job_id = str(current_app.send_task(task, args=args, kwargs=kwargs, **options).id)
     return job_id if unique_key is None else queries.id_of_unique_key(unique_key)
+
+
+def _own_family(name: str) -> dict[str, str]:
+    job = current_job()
+    job_id = job.child_id(name) if job else str(uuid4())
+    return {"task_id": job_id, "root_id": job_id}
 
 
 def _enqueue_canvas(

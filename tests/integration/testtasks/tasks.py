@@ -125,6 +125,12 @@ def run_out_of_memory() -> None:
     raise MemoryError
 
 
+@job("test.ask", **SHORT)
+def ask(apart: bool) -> str:
+    """Ask for a job and return its id."""
+    return enqueue("test.note", "plain", apart=apart)
+
+
 @job("test.enqueue_then_die", **SHORT)
 def enqueue_then_die(deaths: int) -> None:
     """Ask for jobs outside any transaction, then die before settling."""

@@ -10,6 +10,7 @@ from celery.signals import before_task_publish
 from django.db import transaction
 from django.utils import timezone
 
+from jobs import control
 from jobs.canvas import chain, chord, group, step
 from jobs.current import CurrentJob, running
 from jobs.enqueue import enqueue
@@ -266,6 +267,37 @@ def test_all_that_a_canvas_begins_with_has_one_root(canvas):
     roots = set(Job.objects.values_list("root_id", flat=True))
     assert len(roots) == 1
     assert roots <= set(Job.objects.values_list("pk", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("apart", "state"), [(False, JobState.CANCELLED), (True, JobState.QUEUED)])
+def test_a_job_apart_is_left_alone_where_its_askers_family_is_cancelled(apart, state):
+    asker = enqueue("test.ask", apart)
+    asked = worker.deliver(asker)
+
+    control.cancel_tree(asker)
+
+    job = Job.objects.get(pk=asked)
+    assert job.state == state
+    assert str(job.root_id) == (asked if apart else asker)
+
+
+def test_a_job_apart_is_asked_for_once_by_a_repeated_attempt():
+    parent = a_job_here(enqueue("test.note"))
+
+    asked = set()
+    for _ in range(2):
+        parent._calls = iter(range(100))
+        with running(parent):
+            asked.add(enqueue("test.note", "plain", apart=True))
+
+    assert len(asked) == 1
+    assert Job.objects.filter(pk__in=asked).count() == 1
+
+
+def test_a_canvas_is_not_asked_for_apart():
+    with pytest.raises(TypeError, match="family"):
+        enqueue(chain(step("test.note", 1), step("test.note", 2)), apart=True)
 
 
 def test_a_canvas_may_be_asked_for_twice():
