@@ -10,7 +10,8 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from accounts import push
+from accounts import push, webhooks
+from accounts.models import WebhookEvent
 from jobs import control
 from jobs.current import checkpoint, current_job
 from jobs.enqueue import enqueue
@@ -121,7 +122,7 @@ def end_probe(video: Video, found: Film, plan: Plan) -> bool:
 
 @transaction.atomic
 def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
-    """Make the film ready and enqueue the notice to its owner. Twice: False, and no second notice."""
+    """Make the film ready and enqueue the notices to its owner. Twice: False, and no second notice."""
     video = queries.locked(video_id)
     if video is None or not _is_of_present_run(video):
         return False
@@ -129,6 +130,7 @@ def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
     if not queries.move(video_id, VideoState.READY, progress=100, vmaf=vmaf, error="", finished_at=now):
         return False
     push.notify(str(video.owner_id), "Your video is ready", video.title, f"/videos/{video.pk}")
+    _tell_webhooks(video, WebhookEvent.VIDEO_READY, {"state": VideoState.READY.value, "error": ""}, now)
     progress.announce(video_id)
     log.info("video_ready", video_id=video_id)
     return True
@@ -138,7 +140,7 @@ def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
 def fail(video_id: str, now: datetime) -> bool:
     """Mark the film as failed with the reason of its dead job, and cancel what else it has under way.
 
-    Twice: False.
+    Its owner's webhooks are told. Twice: False, and they are told once.
     """
     video = queries.locked(video_id)
     if video is None or not _is_of_present_run(video):
@@ -152,6 +154,7 @@ def fail(video_id: str, now: datetime) -> bool:
     open_steps.filter(name=dead_step).update(state=StepState.FAILED, finished_at=now)
     open_steps.exclude(state=StepState.FAILED).update(state=StepState.CANCELLED, finished_at=now)
     _cancel_jobs(video)
+    _tell_webhooks(video, WebhookEvent.VIDEO_FAILED, {"state": VideoState.FAILED.value, "error": reason}, now)
     progress.announce(video_id)
     log.warning("video_failed", video_id=video_id, fate=failure.fate if failure else None)
     return True
@@ -203,6 +206,10 @@ def _mark_done(video_id: str, names: list[StepName]) -> bool:
     if marked:
         progress.refresh(video_id)
     return marked > 0
+
+
+def _tell_webhooks(video: Video, event: WebhookEvent, end: dict[str, str], now: datetime) -> None:
+    webhooks.notify(str(video.owner_id), event, {"id": str(video.pk), **end}, now)
 
 
 def _is_of_present_run(video: Video) -> bool:

@@ -3,12 +3,17 @@
 import pytest
 from django.utils import timezone
 
+from accounts import webhooks
+from accounts.models import WebhookEvent
 from jobs.models import Job, JobError
 from jobs.states import JobState
 from media_pipeline import lifecycle, queries
 from media_pipeline.engine.plan import Plan, make_plan
+from media_pipeline.erase import delete_video
 from media_pipeline.errors import WrongState
 from media_pipeline.models import Asset, Chunk, Step, StepName, StepState, Video, VideoState
+from tests.rows import a_job
+from tests.unit.jobs.worker import deliver
 from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +33,22 @@ def bury(video: Video, *, name: str, fate: str, message: str) -> None:
     job = Job.objects.filter(root_id=video.root_job, name=name).first()
     Job.objects.filter(pk=job.pk).update(state=JobState.DEAD, finished_at=timezone.now())
     JobError.objects.create(job=job, attempt=1, fate=fate, message=message)
+
+
+@pytest.fixture
+def posts_to():
+    """Return a function that adds a webhook of the user's, for films that got ready where nothing is named."""
+
+    def add(user, *events):
+        webhook, _ = webhooks.add(user, "https://hooks.example.org/1", events or [WebhookEvent.VIDEO_READY])
+        return str(webhook.pk)
+
+    return add
+
+
+def posts() -> list[list]:
+    """What the posts to webhooks were asked for with."""
+    return list(Job.objects.filter(name="accounts.post_webhook").values_list("args", flat=True))
 
 
 def test_a_new_film_has_one_job_that_is_the_root_of_all(owner):
@@ -137,6 +158,55 @@ def test_a_film_becomes_ready_once(owner):
     video.refresh_from_db()
     assert (video.state, video.progress, video.vmaf) == (VideoState.READY, 100, 91.5)
     assert video.finished_at is not None
+
+
+def test_a_film_that_became_ready_is_told_to_its_owners_webhooks_once(owner, stranger, posts_to):
+    webhook = posts_to(owner)
+    posts_to(owner, WebhookEvent.VIDEO_FAILED)
+    posts_to(stranger)
+    video, now = a_planned_video(owner), timezone.now()
+
+    lifecycle.become_ready(str(video.pk), 91.5, now)
+    lifecycle.become_ready(str(video.pk), 12.0, timezone.now())
+
+    about = {"id": str(video.pk), "state": "ready", "error": ""}
+    assert posts() == [[webhook, "video.ready", now.isoformat().replace("+00:00", "Z"), about]]
+
+
+def test_a_film_that_failed_is_told_to_its_owners_webhooks_once(owner, posts_to):
+    webhook = posts_to(owner, WebhookEvent.VIDEO_FAILED)
+    posts_to(owner)
+    video, now = a_planned_video(owner), timezone.now()
+    lifecycle.start(video)
+    video.refresh_from_db()
+    bury(video, name="media_pipeline.probe", fate="permanent", message="There is no picture in this file.")
+
+    lifecycle.fail(str(video.pk), now)
+    lifecycle.fail(str(video.pk), timezone.now())
+
+    about = {"id": str(video.pk), "state": "failed", "error": "There is no picture in this file."}
+    assert posts() == [[webhook, "video.failed", now.isoformat().replace("+00:00", "Z"), about]]
+
+
+def test_a_film_that_is_cancelled_is_told_to_nobody(owner, posts_to):
+    posts_to(owner, *WebhookEvent)
+    video = a_planned_video(owner)
+
+    lifecycle.cancel(video.pk, timezone.now())
+
+    assert posts() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_film_came_to_is_told_also_where_it_is_deleted_next(owner, posts_to):
+    posts_to(owner, WebhookEvent.VIDEO_FAILED)
+    video = a_planned_video(owner)
+    a_job(id=video.root_job, name="media_pipeline.fail_video", queue="media", args=[str(video.pk)])
+    deliver(video.root_job)
+
+    delete_video(video.pk)
+
+    assert Job.objects.get(name="accounts.post_webhook").state == JobState.QUEUED
 
 
 def test_a_cancelled_film_does_not_become_ready(owner):
