@@ -140,10 +140,25 @@ def _check_header(app: Celery, name: str, args: Sequence[Any], kwargs: Mapping[s
 def _check_json(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     # A tuple would reach the body as a list, an integer key as a string: better here than there.
     given = [list(args), dict(kwargs)]
-    if json.loads(json.dumps(given)) != given:
+    if json.loads(json.dumps(given)) != _with_listed_args(given):
         raise TypeError(
             f"{name}: arguments must equal their own JSON (str, int, float, bool, None, list, dict)"
         )
+
+
+def _with_listed_args(value: Any) -> Any:
+    """Return the value with the arguments of signatures as lists: `map` and `chunks` hand over the task as one."""
+    match value:
+        case Signature():
+            return {
+                key: _with_listed_args(list(inner) if key == "args" else inner)
+                for key, inner in value.items()
+            }
+        case dict():
+            return {key: _with_listed_args(inner) for key, inner in value.items()}
+        case list():
+            return [_with_listed_args(inner) for inner in value]
+    return value
 
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

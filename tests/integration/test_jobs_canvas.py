@@ -90,6 +90,15 @@ def test_a_chord_hands_over_results_in_the_order_of_its_header_and_not_of_their_
     assert result_of(job_id) == [list(range(8))]
 
 
+def test_a_task_is_mapped_over_many_arguments_in_one_job():
+    task = current_app.tasks["test.add"]
+
+    one_job, two_jobs = enqueue(task.starmap([[1, 2], [3, 4]])), task.chunks([[1, 2], [3, 4], [5, 6]], 2)()
+
+    assert result_of(one_job) == [3, 7]
+    assert [result_of(part.id) for part in two_jobs.results] == [[3, 7], [11]]
+
+
 def test_a_group_runs_all_its_parts_in_one_family():
     enqueue(group(step("test.note", "g1"), step("test.note", "g2"), step("test.note", "g3")))
 

@@ -84,3 +84,10 @@ def test_the_errbacks_of_a_canvas_are_its_own_or_those_of_its_beginning():
         errback,
         errback,
     ]
+
+
+def test_a_signature_may_be_an_argument_if_json_leaves_its_own_arguments_alone():
+    signatures.check_call(current_app, "test.note", [signature("test.add", args=(1, [2]))], {})
+
+    with pytest.raises(TypeError, match="must equal their own JSON"):
+        signatures.check_call(current_app, "test.note", [signature("test.add", args=(1, (2,)))], {})
