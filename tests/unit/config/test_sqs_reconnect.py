@@ -17,6 +17,7 @@ from kombu.transport import SQS, TRANSPORT_ALIASES, resolve_transport
 
 from config import brokers, sqs_reconnect
 from config.sqs_reconnect import QuietCurlClient, ReconnectingSQSConnection, ReconnectingTransport, SqsAway
+from tests.upstream import mended, still_raises
 
 # What kombu calls in curl, not what is tested.
 pytestmark = [
@@ -70,7 +71,7 @@ def test_a_poll_that_fails_is_an_error_of_the_connection(hub, status):
 def test_kombu_still_takes_an_endpoint_that_is_away_for_an_answer(hub):
     away = answer(AsyncSQSConnection, 599)
 
-    with pytest.raises(AttributeError):
+    with still_raises(AttributeError, package="kombu", remedy="ReconnectingSQSConnection._on_list_ready"):
         SQS.Channel._on_messages_ready(None, "http://127.0.0.1:1/1/mail", "mail", away)
 
 
@@ -78,12 +79,18 @@ def test_kombu_still_raises_what_no_worker_survives(hub):
     with pytest.raises(Exception, match="400") as failure:
         answer(AsyncSQSConnection, 400)
 
-    assert not isinstance(failure.value, SQS.Transport.connection_errors)
+    is_answered = isinstance(failure.value, SQS.Transport.connection_errors)
+    assert not is_answered, mended("kombu", "ReconnectingSQSConnection._on_list_ready")
 
 
 def test_the_synchronous_calls_refusals_are_errors_of_the_connection():
     assert issubclass(ClientError, ReconnectingTransport.connection_errors)
-    assert not issubclass(ClientError, SQS.Transport.connection_errors)  # kombu's defect: still there
+
+
+def test_kombu_still_does_not_count_a_refusal_of_sqs_among_them():
+    counts = issubclass(ClientError, SQS.Transport.connection_errors)
+
+    assert not counts, mended("kombu", "ReconnectingTransport.connection_errors")
 
 
 def test_a_poll_that_is_never_answered_ends(hub, monkeypatch):
@@ -106,12 +113,12 @@ def test_kombu_still_sets_no_limit_to_a_poll(hub):
 
     get_client()._setup_request(curl, request, BytesIO(), {})
 
-    assert not {pycurl.TIMEOUT, pycurl.TIMEOUT_MS} & {*options}
+    limits = {pycurl.TIMEOUT, pycurl.TIMEOUT_MS} & {*options}
+    assert not limits, mended("kombu", "LimitedHTTPSConnection")
 
 
 def test_a_channel_polls_in_the_workers_loop_after_it_was_reset(hub):
     hub.reset()
-    assert get_event_loop() is None  # the defect: still there
     transport = ReconnectingTransport(Connection("sqs://x:y@127.0.0.1:1//"))
     channel = SimpleNamespace(hub=get_event_loop())
     transport.channels.append(channel)
@@ -121,15 +128,27 @@ def test_a_channel_polls_in_the_workers_loop_after_it_was_reset(hub):
     assert channel.hub is get_event_loop() is hub
 
 
+def test_kombu_still_forgets_its_loop_when_that_is_reset(hub):
+    hub.reset()
+
+    assert get_event_loop() is None, mended("kombu", "ReconnectingTransport.register_with_event_loop")
+
+
 def test_a_closed_client_is_deaf_to_its_timers(hub):
-    quiet, stock = QuietCurlClient(hub), QuietCurlClient.__base__(hub)
+    client = QuietCurlClient(hub)
 
-    quiet.close()
-    stock.close()
+    client.close()
 
-    quiet._timeout_check()
-    with pytest.raises(pycurl.error):
-        stock._timeout_check()  # the defect: still there
+    client._timeout_check()
+
+
+def test_kombu_still_asks_a_closed_client_for_its_time(hub):
+    client = QuietCurlClient.__base__(hub)
+
+    client.close()
+
+    with still_raises(pycurl.error, package="kombu", remedy="QuietCurlClient"):
+        client._timeout_check()
 
 
 def test_it_is_installed_for_sqs(installed):
