@@ -54,6 +54,10 @@ class Broker:
         self._process = subprocess.Popen([*command, "--dir", str(self._folder)], stdout=subprocess.DEVNULL)
         eventually(self._answers)
 
+    def freeze(self) -> None:
+        """Let it accept connections and answer nobody."""
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it at once; all that it held is gone."""
         if self._process is not None:
@@ -65,6 +69,10 @@ class Broker:
     def empty(self) -> None:
         with self.client() as client:
             client.flushall()
+
+    def unacknowledged(self) -> int:
+        with self.client() as client:
+            return int(client.hlen("unacked"))
 
     def waiting(self, queue: str) -> int:
         with self.client() as client:
@@ -126,11 +134,14 @@ class Stage:
             **{**QUICK, **variables},
         )
 
-    def start_worker(self, *arguments: str, concurrency: int = 2, ready: bool = True) -> Worker:
+    def start_worker(
+        self, *arguments: str, concurrency: int = 2, ready: bool = True, **variables: str
+    ) -> Worker:
         name = f"w{len(self._processes)}"
         log = self._folder / f"{name}.log"
         command = ["-m", "celery", "-A", "config", "worker", "-n", f"{name}@stage", "-c", str(concurrency)]
-        worker = Worker(self._start(log, *command, "--without-mingle", "--without-gossip", *arguments), log)
+        options = ("--without-mingle", "--without-gossip", *arguments)
+        worker = Worker(self._start(log, *command, *options, **variables), log)
         if ready:
             eventually(worker.is_ready, within_seconds=30)
         return worker
@@ -149,8 +160,8 @@ class Stage:
             # What pytest shows where a test has failed.
             print(f"--- {log.name}", log.read_text()[-6000:], sep="\n")  # noqa: T201
 
-    def _start(self, log: Path, *command: str) -> subprocess.Popen[bytes]:
-        environ = {**self._house.environ, "DJANGO_SETTINGS_MODULE": SETTINGS, "REMAP_SIGTERM": "SIGQUIT"}
+    def _start(self, log: Path, *command: str, **variables: str) -> subprocess.Popen[bytes]:
+        environ = {**self._house.environ, "DJANGO_SETTINGS_MODULE": SETTINGS, **variables}
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, *command],
@@ -227,7 +238,7 @@ def running_in(job_id: str) -> int:
         job = Job.objects.get(pk=job_id)
         return int(job.worker.rsplit("/", 1)[1]) if job.state == "running" else 0
 
-    return eventually(process)
+    return eventually(process, within_seconds=20)
 
 
 def holds(predicate: Callable[[], bool], for_seconds: float) -> bool:

@@ -44,9 +44,9 @@ class Scene:
         self.await_worker("worker")
         eventually(lambda: self.sources() and all(self.sources().values()), within_seconds=30)
 
-    def start_worker(self, name: str, *, wait: bool = True) -> None:
-        """Start a worker as one does in a terminal, with no option at all."""
-        self.stack.start(name, "-m", "celery", "-A", "config", "worker")
+    def start_worker(self, name: str, *options: str, wait: bool = True) -> None:
+        """Start a worker as one does in a terminal, as a rule with no option at all."""
+        self.stack.start(name, "-m", "celery", "-A", "config", "worker", *options)
         if wait:
             self.await_worker(name)
 
@@ -187,6 +187,16 @@ def test_workers_are_started_in_as_many_terminals_as_one_likes(rabbitmq):
     assert rabbitmq.stack.is_running("worker")
     assert rabbitmq.stack.is_running("another terminal")
     rabbitmq.stack.kill("another terminal", group=True)
+
+
+def test_two_workers_of_one_name_both_become_ready(rabbitmq):
+    for terminal in ("one terminal", "another terminal"):
+        rabbitmq.start_worker(terminal, "-n", "twin@here")
+
+    assert rabbitmq.stack.is_running("one terminal")
+    assert rabbitmq.stack.is_running("another terminal")
+    for terminal in ("one terminal", "another terminal"):
+        rabbitmq.stack.kill(terminal, group=True)
 
 
 def test_an_argument_longer_than_a_message_may_be_goes_round_the_broker(sqs):

@@ -23,6 +23,8 @@ from tests.integration.stage import (
     state_of,
 )
 from tests.integration.testtasks import effects
+from tests.integration.testtasks.settings import WORKER_STOP_SECONDS
+from tests.upstream import mended
 
 
 @pytest.fixture
@@ -69,6 +71,21 @@ def test_a_worker_works_on_after_its_broker_was_killed_under_a_running_job(stage
     stage.broker.start()
 
     settled(meanwhile, within_seconds=30)
+    settled(enqueue("test.note", "asked afterwards"))
+    assert worker.process.poll() is None
+    assert notes_of(under_way) == ["linger started", "linger ended"]
+
+
+def test_a_worker_outlives_its_broker_while_a_message_is_not_acknowledged(stage):
+    worker = stage.start_worker()
+    under_way = enqueue("test.linger_late", 4)
+    running_in(under_way)
+    assert stage.broker.unacknowledged() == 1
+
+    stage.broker.kill()
+    settled(under_way)
+    stage.broker.start()
+
     settled(enqueue("test.note", "asked afterwards"))
     assert worker.process.poll() is None
     assert notes_of(under_way) == ["linger started", "linger ended"]
@@ -205,6 +222,17 @@ def test_a_worker_told_to_stop_hands_back_what_it_cannot_finish_and_no_attempt_i
     job = Job.objects.get(pk=job_id)
     assert (job.state, job.attempts) == ("queued", 0)
     assert fates_of(job_id) == []
+
+
+def test_celery_still_waits_without_bound_for_what_a_worker_told_to_stop_runs(stage):
+    worker = stage.start_worker(REMAP_SIGTERM="")
+    job_id = enqueue("test.linger", 18)
+    running_in(job_id)
+
+    worker.process.send_signal(signal.SIGTERM)
+
+    waits = holds(lambda: worker.process.poll() is None, for_seconds=WORKER_STOP_SECONDS + 9)
+    assert waits, mended("celery", "config.worker.stop_in_time")
 
 
 def test_a_worker_told_to_stop_finishes_what_it_can(stage):

@@ -226,6 +226,15 @@ def test_a_message_delivered_fifty_times_runs_its_job_once(stage):
     assert notes_of(job_id) == ["linger started", "linger ended"]
 
 
+def test_a_pool_process_keeps_its_database_session_from_job_to_job(stage, workers):
+    processes = sum(len(worker.pool()) for worker in workers)
+
+    jobs = settled(*(enqueue("test.session") for _ in range(10 * processes)))
+
+    assert len({job.result for job in jobs}) <= processes
+    assert len({job.worker for job in jobs}) > 1
+
+
 def test_a_killed_relay_is_started_again(workers):
     worker = workers[0]
     [relay] = eventually(worker.relays)

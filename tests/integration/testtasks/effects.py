@@ -47,6 +47,13 @@ def noted(prefix: str) -> list[Effect]:
     return _select("where starts_with(note, %s)", [prefix])
 
 
+def session() -> int:
+    """Return the database's number of the session that this process speaks over."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
 def _select(where: str, parameters: list[object]) -> list[Effect]:
     with connection.cursor() as cursor:
         cursor.execute(f"select job_id, attempt, note, at from test_effect {where} order by at", parameters)  # noqa: S608 (constants)

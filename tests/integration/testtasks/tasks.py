@@ -71,6 +71,17 @@ def linger(seconds: float, text: str = "linger") -> str:
     return text
 
 
+@job("test.linger_late", **SHORT)
+def linger_late(seconds: float) -> None:
+    """Linger, and acknowledge the message at the end, as a project may choose."""
+    effects.leave("linger started")
+    _work(seconds)
+    effects.leave("linger ended")
+
+
+linger_late.acks_late = True
+
+
 @job("test.linger_first", **SHORT)
 def linger_first(seconds: float) -> None:
     """Wait in the first attempt only."""
@@ -160,6 +171,17 @@ def count_down(number: int) -> str:
     task = current_app.tasks["test.count_down"]
     task.replace(task.s(number - 1))
     return "unreachable"
+
+
+@job("test.new_style_errback", **SHORT)
+def new_style_errback(request: Any, error: Any, traceback: Any) -> None:
+    """Ask for what Celery hands to an errback that it calls itself, in the process where it happens to be."""
+
+
+@job("test.session", **SHORT)
+def session() -> int:
+    """Return which session of the database this job has."""
+    return effects.session()
 
 
 @job("test.bug", **SHORT)

@@ -1,10 +1,12 @@
 """The tasks that the ledger's tests ask for, and a second connection to the database."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
 
+from tests.integration.stage import broker_of_this_process
 from tests.integration.testtasks import effects, tasks
 
 
@@ -32,3 +34,12 @@ def other(transactional_db):
 
 def _close_connection():
     connection.close()
+
+
+@pytest.fixture
+def refusing_broker():
+    """Make this process speak to a broker that is not there: bound, and nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with broker_of_this_process(f"redis://127.0.0.1:{bound.getsockname()[1]}/0"):
+            yield

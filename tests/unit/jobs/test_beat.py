@@ -1,6 +1,8 @@
 """Each due moment of a schedule entry is one job, whoever asks for it and however late."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,9 +13,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
+from kombu.exceptions import OperationalError
 
 from jobs.beat import MAX_MISSED, LedgerScheduler, moments_of
 from jobs.models import Job
+from tests.upstream import mended, still_raises
 
 DAILY = crontab(minute="0", hour="6")
 
@@ -48,8 +53,8 @@ def test_after_a_long_time_the_latest_ticks_are_made_up_for():
     assert moments[-1] == "2026-03-10T06:00"
 
 
-def scheduler():
-    made = LedgerScheduler(app=current_app._get_current_object())
+def scheduler(kind=LedgerScheduler):
+    made = kind(app=current_app._get_current_object())
     # It would save once more when the process ends, after the test's database and pytest's closing line.
     made._finalize.cancel()
     return made
@@ -92,15 +97,21 @@ def test_a_scheduler_killed_before_it_saved_the_tick_does_not_double_it():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_crontab_of_another_time_of_day_is_known_too():
-    hour = (timezone.now().hour + 12) % 24
-    plan = CrontabSchedule.objects.create(minute="0", hour=str(hour))
-    PeriodicTask.objects.create(
-        name="far", task="test.note", crontab=plan, last_run_at=timezone.now() - timedelta(hours=24)
-    )
+    a_far_crontab()
 
     scheduler().tick()
 
     assert Job.objects.get().unique_key.startswith("far@")
+
+
+def a_far_crontab():
+    """Add an entry of a time of day twelve hours away, which was missed."""
+    hour = (timezone.now().hour + 12) % 24
+    hour += hour == 4  # the one that django-celery-beat never leaves out
+    plan = CrontabSchedule.objects.create(minute="0", hour=str(hour))
+    PeriodicTask.objects.create(
+        name="far", task="test.note", crontab=plan, last_run_at=timezone.now() - timedelta(hours=24)
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -137,9 +148,42 @@ def test_an_entry_that_names_no_task_stops_no_other():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(20)
+def test_beat_ticks_while_the_broker_is_away(refusing_broker):
+    an_entry()
+
+    started_at = time.monotonic()
+    scheduler().tick()
+
+    assert time.monotonic() - started_at < 1
+    assert Job.objects.get().name == "test.note"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_tick_that_the_database_refused_is_owed_until_it_takes_it():
     an_entry()
     beat = scheduler()
+
+    with no_job_is_taken():
+        pause = tick_beside(beat)
+    assert (pause, Job.objects.count()) == (1.0, 0)
+
+    beat.tick()
+
+    assert Job.objects.get().name == "test.note"
+
+
+@contextmanager
+def no_job_is_taken():
+    """Lock the ledger: who wants to write into it waits, and gives up."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("lock table jobs_job")
+        yield
+
+
+def tick_beside(beat):
+    """Let beat tick on a database connection of its own, as a process beside this one."""
 
     def tick():
         with connection.cursor() as cursor:
@@ -148,12 +192,44 @@ def test_a_tick_that_the_database_refused_is_owed_until_it_takes_it():
         connection.close()
         return pause
 
-    with transaction.atomic(), ThreadPoolExecutor(1) as thread:
-        with connection.cursor() as cursor:
-            cursor.execute("lock table jobs_job")
-        pause = thread.submit(tick).result(timeout=10)
-    assert (pause, Job.objects.count()) == (1.0, 0)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(tick).result(timeout=10)
 
-    beat.tick()
 
-    assert Job.objects.get().name == "test.note"
+class StockScheduler(DatabaseScheduler):
+    """django-celery-beat's own, as far as it ticks without a broker."""
+
+    producer = None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_celery_still_connects_to_the_broker_before_it_ticks(refusing_broker, monkeypatch):
+    monkeypatch.setitem(current_app.conf, "broker_connection_max_retries", 1)  # ours is: without end
+    an_entry()
+
+    with still_raises(OperationalError, package="celery", remedy="LedgerScheduler.producer"):
+        scheduler(DatabaseScheduler).tick()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_celery_still_loses_a_tick_that_could_not_be_asked_for():
+    an_entry()
+    beat = scheduler(StockScheduler)
+
+    with no_job_is_taken():
+        tick_beside(beat)
+    for _ in range(3):
+        beat.tick()
+
+    assert not Job.objects.exists(), mended("celery", "LedgerScheduler.apply_entry and tick")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_django_celery_beat_still_leaves_out_a_crontab_of_another_time_of_day():
+    a_far_crontab()
+
+    known = scheduler(StockScheduler).enabled_models_qs()
+
+    assert not known.filter(name="far").exists(), mended(
+        "django-celery-beat", "LedgerScheduler.enabled_models_qs"
+    )

@@ -143,6 +143,12 @@ def test_wrong_arguments_are_refused_wherever_they_stand(asking):
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize("errback", [signature("test.new_style_errback"), step("test.new_style_errback")])
+def test_an_errback_of_celerys_new_style_is_refused(errback):
+    with pytest.raises(TypeError, match=r"test\.new_style_errback: .* argument"):
+        enqueue(step("test.note").on_error(errback))
+
+
 @pytest.mark.parametrize(
     "value", [(1, 2), {1: "a"}, {1, 2}, b"bytes", datetime.now(UTC), float("nan"), [{"deep": (1,)}]]
 )

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from base64 import b64decode
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ from kombu import Connection
 from jobs.policy import MAX_HEADERS_BYTES
 from jobs.publisher import BrokerAway, Publisher, _is_refusal
 from jobs.queries import Published
-from tests.integration.stage import broker_of_this_process
+from tests.integration.stage import Broker, broker_of_this_process
 
 QUEUE = "reports"
 
@@ -71,6 +72,24 @@ def test_a_broker_that_is_away_names_what_it_did_not_take(refusing):
 
     assert away.value.untaken == ["a", "b"]
     assert str(away.value)
+
+
+@pytest.mark.timeout(30)
+def test_a_publish_to_a_frozen_broker_ends_in_seconds(tmp_path):
+    broker = Broker(tmp_path)
+    broker.start()
+    with broker_of_this_process(broker.url):
+        publisher = Publisher(current_app._get_current_object())
+        publisher.publish([published("before")])
+        broker.freeze()
+
+        started_at = time.monotonic()
+        with pytest.raises(BrokerAway):
+            publisher.publish([published("into the void")])
+
+        assert time.monotonic() - started_at < 10
+        publisher.close()
+    broker.kill()
 
 
 def test_a_connection_that_broke_is_opened_anew(queue, publisher):

@@ -2,11 +2,14 @@
 
 from uuid import uuid4
 
+import psycopg
 import pytest
 from celery.exceptions import Ignore, Retry
+from django.db import connection
 from structlog.testing import capture_logs
 
 from jobs import control, heartbeat, limits
+from jobs.canvas import step
 from jobs.current import current_job
 from jobs.declare import job
 from jobs.enqueue import enqueue
@@ -38,6 +41,15 @@ def steal():
 def fail_when_told_to_stop():
     control.cancel(current_job().id)
     raise Transient("the provider is away")
+
+
+@job("test.lose_session", atomic=True, **LINE)
+def lose_session():
+    """Leave an effect; in the first attempt lose the database's session too, between the effect and its settling."""
+    effects.leave("effect")
+    if current_job().attempt == 1:
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("select pg_terminate_backend(%s, 5000)", [effects.session()])
 
 
 @job("test.ask_for_time", **LINE)
@@ -117,6 +129,21 @@ def test_the_effect_of_an_attempt_that_lost_its_job_is_rolled_back(effect_table)
 
     assert effect_table.of(job_id) == []
     assert reread(job_id).state == "running"
+
+
+def test_a_success_that_the_database_did_not_take_is_no_success_and_no_failure_for_good(effect_table):
+    job_id = enqueue(step("test.lose_session").on_error(step("test.note", "errback")))
+
+    assert deliver(job_id) is Retry
+
+    row = reread(job_id)
+    assert (row.state, row.failures.get().fate) == ("retrying", "transient")
+    assert effect_table.of(job_id) == []
+    Job.objects.update(state="queued", run_at=row.created_at)
+    deliver(job_id)
+    assert reread(job_id).state == "succeeded"
+    assert [effect.attempt for effect in effect_table.of(job_id)] == [2]
+    assert Job.objects.count() == 1
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""The one door: whatever way a task is asked for, a row is written and the broker is not spoken to."""
+
+import time
+
+import pytest
+from celery import Task, current_app, signature
+
+from jobs.canvas import chain, chord, group, step
+from jobs.models import Job
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(20), pytest.mark.usefixtures("refusing_broker")]
+
+#: Of a broker that refuses, Celery itself would learn after seconds.
+AT_ONCE_SECONDS = 0.5
+
+
+@pytest.fixture(autouse=True, scope="module")
+def warm():
+    """The first of a process imports; that is not what is timed."""
+    chain(step("test.note"), group(step("test.note"))).clone()
+
+
+@current_app.task(base=Task, name="test.foreign")
+def foreign(x):
+    return x
+
+
+def add(*numbers):
+    return signature("test.add", args=numbers)
+
+
+WAYS = {
+    "delay": lambda: current_app.tasks["test.add"].delay(1, 2),
+    "apply_async": lambda: current_app.tasks["test.add"].apply_async((1, 2)),
+    "send_task": lambda: current_app.send_task("test.add", args=[1, 2]),
+    "a signature": lambda: add(1, 2).apply_async(),
+    "a task of a foreign base": lambda: current_app.tasks["test.foreign"].delay(1),
+    "a foreign one by name": lambda: current_app.send_task("test.foreign", args=[1]),
+    "chain": lambda: chain(add(1, 2), add(3)).apply_async(),
+    "group": lambda: group(add(1, 2), add(3, 4)).apply_async(),
+    "chord": lambda: chord([add(1, 2), add(3, 4)], signature("test.total")).apply_async(),
+    "chord by call": lambda: chord([add(1, 2), add(3, 4)])(signature("test.total")),
+    "chunks": lambda: current_app.tasks["test.add"].chunks([[1, 2], [3, 4]], 1).apply_async(),
+    "starmap": lambda: current_app.tasks["test.add"].starmap([[1, 2], [3, 4]]).apply_async(),
+}
+
+
+@pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+def test_every_way_to_ask_writes_a_row_at_once_while_the_broker_is_away(ask):
+    started_at = time.monotonic()
+    ask()
+
+    assert time.monotonic() - started_at < AT_ONCE_SECONDS
+    assert Job.objects.filter(state="queued").exists()
