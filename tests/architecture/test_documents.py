@@ -5,7 +5,11 @@ import re
 import pytest
 
 from config.env import ROOT, read, variables
+from tests.architecture import tree
 
+#: A test as a page names it: its file, its file and name, or its name, which may be cut short with three dots.
+TEST = re.compile(r"`(?:tests/)?((?:[\w/]+/)?test_\w+\.py)?(?:::)?(test_\w+)?(…)?`")
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLE = re.compile(r"^#?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 
@@ -53,3 +57,37 @@ def test_every_requirement_has_a_reason(name):
     required = [line for line in lines if line and not line.startswith(("#", "-r"))]
 
     assert [line for line in required if "#" not in line] == []
+
+
+def named_in(page):
+    return [named for named in TEST.findall(page.read_text()) if any(named)]
+
+
+def is_there(file, name, is_cut):
+    """Say whether the suite has this test, in this file where one is named."""
+    ending = f"/{file}" if file else ".py"
+    found = [path for path in tree.tests() if f"/{tree.name_of(path)}".endswith(ending)]
+    end = "" if is_cut else r"\("
+    return any(
+        not name or re.search(rf"^ *def {name}{end}", path.read_text(), re.MULTILINE) for path in found
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_is_there(page):
+    assert [named for named in named_in(page) if not is_there(*named)] == []
+
+
+def test_every_defect_has_a_test():
+    lines = (ROOT / "docs" / "defects.md").read_text().splitlines()
+    rows = [line for line in lines if re.match(r"\| [A-Z`]", line)]
+
+    assert len(rows) >= 22
+    assert [row for row in rows if not TEST.search(row.rsplit("|", 2)[1])] == []
+
+
+def test_every_test_of_a_librarys_own_defect_is_on_the_page():
+    telling = re.compile(r"\btest_(?:kombu|celery|django_celery_beat)_still_\w+")
+    written = {name for path in tree.tests() for name in telling.findall(path.read_text())}
+
+    assert written == set(telling.findall((ROOT / "docs" / "defects.md").read_text()))
