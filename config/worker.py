@@ -14,10 +14,10 @@ from config import env
 def stop_in_time() -> None:
     """Make SIGTERM what SIGQUIT is: finish within `worker_soft_shutdown_timeout`, hand the rest back, exit.
 
-    Celery's own SIGTERM waits for running tasks without bound. To be called before a worker is made.
+    Celery's own SIGTERM waits for running tasks without bound (5.7.0). To be called before a worker is made.
     """
     env.remap_sigterm()
-    # The `celery` command has imported this module, and nothing from it yet; it reads the variable only once.
+    # The `celery` command has imported this module, and nothing from it yet; it reads the variable only once (4.3.2).
     importlib.reload(billiard.common)
 
 

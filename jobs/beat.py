@@ -30,7 +30,10 @@ MISSED_WITHIN = timedelta(days=7)
 
 
 class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library is untyped
-    """django-celery-beat's scheduler with the ledger behind it: no broker is needed to tick."""
+    """django-celery-beat's scheduler with the ledger behind it: no broker is needed to tick.
+
+    What it does otherwise was so with celery 5.7.0 and django-celery-beat 2.9.0; the tests say when it is not any more.
+    """
 
     # Celery would connect to the broker here, and block while it is away.
     producer = None
