@@ -146,8 +146,9 @@ class Stage:
             eventually(worker.is_ready, within_seconds=30)
         return worker
 
-    def start_relay(self) -> subprocess.Popen[bytes]:
-        return self._start(self._folder / f"relay{len(self._processes)}.log", "-m", "django", "relay")
+    def start_relay(self, **variables: str) -> subprocess.Popen[bytes]:
+        log = self._folder / f"relay{len(self._processes)}.log"
+        return self._start(log, "-m", "django", "relay", **variables)
 
     def logs(self) -> str:
         return "".join(log.read_text() for log in self._folder.glob("*.log"))

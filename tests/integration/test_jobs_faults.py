@@ -181,15 +181,17 @@ def test_a_killed_worker_leaves_its_job_to_another_one(stage):
 
 
 def test_relays_killed_in_the_midst_of_publishing_lose_nothing_and_double_nothing(stage):
-    stage.start_worker()
     job_ids = [enqueue("test.note_atomically", "once") for _ in range(300)]
 
-    for _ in range(3):
-        relay = stage.start_relay()
-        eventually(lambda: Job.objects.filter(state="succeeded").exists(), within_seconds=20)
-        end(relay)
+    for point in ("relay.taken", "relay.sent"):
+        assert stage.start_relay(FAULT_POINT=f"{point}:kill:1").wait(30) == -signal.SIGKILL
+    assert stage.broker.waiting("maintenance") == 1
+    third = stage.start_relay()
+    eventually(lambda: stage.broker.waiting("maintenance") > 300, within_seconds=30)
+    end(third)
+    stage.start_worker()
 
-    settled(*job_ids, within_seconds=30)
+    settled(*job_ids, within_seconds=40)
     assert len(effects.of(*job_ids)) == 300
 
 
