@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from jobs import bulk
+from jobs import bulk, listing
+from jobs.listing import Wanted
 from jobs.models import Job, JobError
 
 
@@ -68,8 +69,11 @@ class _Declared(admin.SimpleListFilter):
 
     def queryset(self, _request: HttpRequest, jobs: QuerySet[Job]) -> QuerySet[Job]:
         """Return the jobs of the chosen one, all where none is."""
-        chosen = self.value()
-        return jobs.filter(**{str(self.parameter_name): chosen}) if chosen else jobs
+        return listing.narrowed(jobs, self.wanted(self.value() or ""))
+
+    def wanted(self, chosen: str) -> Wanted:
+        """Return the filter that a choice stands for."""
+        raise NotImplementedError
 
 
 class ByQueue(_Declared):
@@ -81,6 +85,10 @@ class ByQueue(_Declared):
         """Return the queues."""
         return map(str, current_app.amqp.queues)
 
+    def wanted(self, chosen: str) -> Wanted:
+        """Return the filter."""
+        return Wanted(queue=chosen)
+
 
 class ByName(_Declared):
     """Jobs of one task."""
@@ -90,6 +98,10 @@ class ByName(_Declared):
     def declared(self) -> Iterable[str]:
         """Return the tasks, without Celery's own."""
         return (name for name in current_app.tasks if not name.startswith("celery."))
+
+    def wanted(self, chosen: str) -> Wanted:
+        """Return the filter."""
+        return Wanted(name=chosen)
 
 
 @admin.register(Job)

@@ -35,7 +35,11 @@ class Tally:
 
 def matching(wanted: Wanted) -> QuerySet[Job]:
     """Return the jobs that match, newest first."""
-    jobs = Job.objects.order_by("-created_at", "-id")
+    return narrowed(Job.objects.order_by("-created_at", "-id"), wanted)
+
+
+def narrowed(jobs: QuerySet[Job], wanted: Wanted) -> QuerySet[Job]:
+    """Return those of the jobs that match."""
     if wanted.states:
         jobs = jobs.filter(state__in=wanted.states)
     if wanted.name:

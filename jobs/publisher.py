@@ -25,8 +25,13 @@ except ImportError:  # the SQS extra is not installed, so no broker can raise it
         response: dict[str, dict[str, str]]
 
 
-#: A relay must find out fast that a broker is away, and go on; it tries again by itself.
-_IMPATIENT = {"max_retries": 0, "interval_start": 0}
+_TRANSPORT_OPTIONS = {
+    # A relay must find out fast that a broker is away, and go on; it tries again by itself.
+    "max_retries": 0,
+    "interval_start": 0,
+    # RabbitMQ's answer to each message, before the next one is sent: else a no would be taken for the next one's.
+    "confirm_publish": True,
+}
 
 #: The message is a wake-up with an id: arguments and canvas come from the claim, so no broker's size
 #: limit applies, nothing stale runs, and nobody's data lies in the broker.
@@ -142,7 +147,7 @@ class Publisher:
 
     def _ready(self) -> Producer:
         if self._producer is None:
-            self._connection = self._app.connection_for_write(transport_options=_IMPATIENT)
+            self._connection = self._app.connection_for_write(transport_options=_TRANSPORT_OPTIONS)
             self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
         return self._producer
 
@@ -150,7 +155,9 @@ class Publisher:
         known: tuple[type[BaseException], ...] = (OperationalError, OSError, SqsError, *_UNWRITABLE)
         if self._connection is None:
             return known
-        return (*known, *self._connection.connection_errors, *self._connection.channel_errors)
+        # The recoverable ones: a RabbitMQ queue that is full says no (MessageNacked), which py-amqp counts there alone.
+        recoverable = self._connection.recoverable_connection_errors
+        return (*known, *recoverable, *self._connection.connection_errors, *self._connection.channel_errors)
 
 
 def _is_refusal(error: BaseException) -> bool:

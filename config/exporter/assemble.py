@@ -66,9 +66,9 @@ def assemble(app: Celery) -> Exporter:
 
 
 def declared_tasks(app: Celery) -> dict[str, str]:
-    """Return every declared task and its queue, without Celery's own."""
-    ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
-    return {name: task.job_queue for name, task in ours.items()}  # type: ignore[attr-defined]  # set by @job
+    """Return every declared task and its queue: neither Celery's own nor any that no `@job` line declares."""
+    queues = {name: getattr(task, "job_queue", None) for name, task in app.tasks.items()}
+    return {name: queue for name, queue in queues.items() if queue is not None}
 
 
 def by_node(active: Mapping[str, int]) -> dict[str, int]:

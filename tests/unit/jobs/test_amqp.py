@@ -20,9 +20,16 @@ def warm():
     chain(step("test.note"), group(step("test.note"))).clone()
 
 
-@current_app.task(base=Task, name="test.foreign")
-def foreign(x):
-    return x
+@pytest.fixture(autouse=True, scope="module")
+def foreign():
+    """A task that no `@job` line declares, as long as these tests last."""
+
+    @current_app.task(base=Task, name="test.foreign")
+    def echo(x):
+        return x
+
+    yield echo
+    del current_app.tasks["test.foreign"]
 
 
 def add(*numbers):
