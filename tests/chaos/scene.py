@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -424,6 +425,15 @@ class Scene:
             "BROKER_URL": self.broker.url.replace(f":{self.broker.port}", f":{self.wire.port}"),
             "CACHE_URL": self.cache.url,
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
+        }
+
+    def past_the_network(self) -> dict[str, str]:
+        """Return the variables of a part that reaches database and broker by no proxy: those cost half its speed."""
+        database = connection.settings_dict
+        host = quote(str(database["HOST"]), safe="")
+        return {
+            "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={host}",
+            "BROKER_URL": self.broker.url,
         }
 
     def _number(self) -> int:

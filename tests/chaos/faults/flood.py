@@ -12,7 +12,7 @@ from tests.chaos.play import fault
 from tests.chaos.scene import Scene
 from tests.eventually import eventually
 
-FLOOD = 20_000
+FLOOD = 100_000
 #: A young job must not wait for a flood in another queue longer than this, at any hour of a busy machine.
 YOUNG_SECONDS = 10
 COPY = """
@@ -30,9 +30,11 @@ COPY = """
     f"{FLOOD:,} due jobs at once",
     "after an outage, young jobs beside them",
     brokers=("valkey",),
-    quiet_seconds=600,
+    quiet_seconds=900,
 )
 def outage(scene: Scene, load: Load) -> Iterator[None]:
+    scene.leave_to_others("reports")
+    scene.start_worker("crew", "-c", "3", **scene.past_the_network())
     model = enqueue("chaos.flood", "flood-0", delay_seconds=0)
     with connection.cursor() as cursor:
         cursor.execute(COPY, [FLOOD - 1, model])

@@ -124,7 +124,7 @@ def impatient(scene: Scene, load: Load) -> Iterator[None]:
     yield
 
 
-@fault("consumer_timeout of 5 s, jobs of 12 s", "all the time", brokers=("rabbitmq",))
+@fault("consumer_timeout of 5 s, jobs of 12 s", "all the time", brokers=("rabbitmq",), quiet_seconds=120)
 def timed_out(scene: Scene, load: Load) -> Iterator[None]:
     assert isinstance(scene.broker, FullableRabbitMQ)
     scene.broker.give_consumers(5, looks_after=1)
