@@ -32,7 +32,7 @@ def run(wanted: argparse.Namespace, folder: Path) -> int:
         is_good = bool(results) and all(result.is_good for result in results)
         if is_good and not wanted.keep:
             shutil.rmtree(folder)
-    _say(f"\n{table.summary(results)}")
+    _say(f"\n{table.digest(results)}\n\n{table.summary(results)}")
     return 0 if is_good else 1
 
 

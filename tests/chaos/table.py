@@ -29,6 +29,34 @@ def line(result: Result) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
+def digest(results: Iterable[Result]) -> str:
+    """Return the short table: a row for each kind of fault, a column for each broker."""
+    results = list(results)
+    brokers = list(dict.fromkeys(result.broker for result in results))
+    lines = [f"| kind of fault | {' | '.join(brokers)} |", f"|{' --- |' * (len(brokers) + 1)}"]
+    for kind in dict.fromkeys(_kind(result) for result in results):
+        cells = [_cell([r for r in results if (_kind(r), r.broker) == (kind, broker)]) for broker in brokers]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _kind(result: Result) -> str:
+    return result.fault.strike.__module__.rpartition(".")[2]
+
+
+def _cell(results: list[Result]) -> str:
+    if not results:
+        return ""
+    asked, done, lost, doubled = (
+        sum(getattr(result.verdict, word) for result in results)
+        for word in ("asked", "done", "lost", "doubled")
+    )
+    worst = max((max(result.verdict.seconds, default=0.0) for result in results), default=0.0)
+    broken = sum(not result.is_good for result in results)
+    said = f"{len(results)}: {asked} / {done} / {lost} / {doubled}, {worst:.1f} s"
+    return f"{said}, **{broken} broken**" if broken else said
+
+
 def summary(results: Iterable[Result]) -> str:
     results = list(results)
     asked, lost, doubled = (
