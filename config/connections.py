@@ -29,6 +29,9 @@ def database(env: Env) -> dict[str, Any]:
         "OPTIONS": {
             "application_name": "offstage",
             "connect_timeout": 5,
+            # The ledger asks the same few questions thousands of times a minute: PostgreSQL plans them once a session.
+            "server_side_binding": True,
+            "prepare_threshold": 3,
             # A database host that vanishes without a word is noticed after 15 s, not after the kernel's two hours.
             "keepalives_idle": 5,
             "keepalives_interval": 5,

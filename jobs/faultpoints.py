@@ -18,7 +18,7 @@ from pathlib import Path
 POINTS = {
     "enqueue.written": "the job is written, the asker's transaction is open",
     "relay.taken": "the relay has marked a batch as published, and sent none of it",
-    "relay.sent": "one message of a batch is with the broker",
+    "relay.sent": "a batch is with the broker",
     "run.delivered": "a message has come, its job is not claimed",
     "run.claimed": "the job is claimed, its body has not begun",
     "run.ran": "the body has returned, nothing is settled",

@@ -10,7 +10,7 @@ from celery.canvas import Signature
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore, Retry
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
 from jobs import faultpoints, heartbeat, limits, queries, settle
@@ -95,13 +95,24 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         """Claim the job; where it is not to be had, the use goes back and the delivery ends here."""
         claimed = None
         try:
-            claimed = queries.claim(
-                job_id, uuid4(), worker_name(str(self.request.hostname)), settings.JOB_LEASE_SECONDS
-            )
+            claimed = self._try_to_claim(job_id)
         finally:
             if claimed is None:
                 limits.give_back(use)
         return claimed or self._drop(job_id)
+
+    def _try_to_claim(self, job_id: str) -> queries.Claimed | None:
+        worker = worker_name(str(self.request.hostname))
+        token, lease_seconds = uuid4(), settings.JOB_LEASE_SECONDS
+        # The claim itself shows whether the session still lives: Django need not ask beforehand, job for job.
+        connection.health_check_done = True  # type: ignore[attr-defined]  # django-stubs lacks it
+        try:
+            return queries.claim(job_id, token, worker, lease_seconds)
+        except (OperationalError, InterfaceError):
+            if connection.is_usable():
+                raise
+            connection.close()
+            return queries.claim(job_id, token, worker, lease_seconds)
 
     def _attempt(self, claimed: queries.Claimed, use: limits.Use) -> Any:
         """Run a claimed job to its end."""

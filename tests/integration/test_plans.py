@@ -22,9 +22,9 @@ pytestmark = pytest.mark.django_db
 _FILL = """
     insert into jobs_job (id, root_id, name, queue, state, args, kwargs, canvas, headers, created_at, run_at,
         finished_at, attempts, max_attempts, attempts_before, publications, worker, unique_key, request_id, error)
-    select id, id, 'test.' || n %% 7, 'mail', %(state)s, '[]', '{}', '{}', '{}', at, at,
-        case when %(state)s <> 'queued' then at end, 1, 5, 0, 0, '', %(state)s || n, '', ''
-    from generate_series(1, %(count)s) as n
+    select id, id, 'test.' || n %% 7, 'mail', %(state)s::text, '[]', '{}', '{}', '{}', at, at,
+        case when %(state)s::text <> 'queued' then at end, 1, 5, 0, 0, '', %(state)s::text || n, '', ''
+    from generate_series(1, %(count)s::int) as n
     cross join lateral (select gen_random_uuid() as id, now() - n * interval '1 second' as at) as row
 """
 

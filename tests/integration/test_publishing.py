@@ -69,6 +69,16 @@ def test_no_message_is_at_fault_where_a_queue_of_rabbitmq_is_full(to_rabbitmq, r
         to_rabbitmq.publish([published("other")])
 
 
+def test_what_rabbitmq_has_taken_of_a_batch_is_not_sent_again(to_rabbitmq, rabbitmq, monkeypatch):
+    monkeypatch.setitem(current_app.amqp.queues, QUEUE, Queue(QUEUE, queue_arguments=FULL))
+
+    with pytest.raises(BrokerAway) as away:
+        to_rabbitmq.publish([published("first"), published("second"), published("third")])
+
+    assert set(away.value.untaken) == {"second", "third"}
+    assert rabbitmq.waiting(QUEUE) == 1
+
+
 def test_no_message_is_at_fault_where_somebody_made_its_queue_another_way(to_rabbitmq, monkeypatch):
     to_rabbitmq.publish([published("as declared")])
     to_rabbitmq.close()

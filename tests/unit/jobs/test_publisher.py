@@ -64,6 +64,18 @@ def test_a_wake_up_is_an_id_without_arguments(queue, publisher):
     assert first["properties"]["correlation_id"] == "a"
 
 
+def test_a_batch_for_valkey_is_one_pipeline(queue, publisher):
+    publisher.publish([published("opens the connection")])
+    client = publisher._connection.default_channel.client
+    before = client.info("stats")["total_reads_processed"]
+
+    publisher.publish([published(str(number)) for number in range(100)])
+
+    # Message by message it would be 100; a pipeline is read in pieces of a buffer's size.
+    assert client.info("stats")["total_reads_processed"] - before < 50
+    assert len(queue()) == 101
+
+
 def test_a_broker_that_is_away_names_what_it_did_not_take(refusing):
     with broker_of_this_process(refusing):
         publisher = Publisher(current_app._get_current_object())

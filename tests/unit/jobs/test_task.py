@@ -30,6 +30,12 @@ def end_of_heartbeat():
     heartbeat.of_this_process().end()
 
 
+def end_session(pid):
+    """End a session of the database's, as a restart of it or a proxy's idle limit does."""
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("select pg_terminate_backend(%s, 5000)", [pid])
+
+
 @job("test.steal", atomic=True, **LINE)
 def steal():
     """Leave an effect, and lose the claim to another worker before settling."""
@@ -48,8 +54,7 @@ def lose_session():
     """Leave an effect; in the first attempt lose the database's session too, between the effect and its settling."""
     effects.leave("effect")
     if current_job().attempt == 1:
-        with psycopg.connect(**connection.get_connection_params()) as other:
-            other.execute("select pg_terminate_backend(%s, 5000)", [effects.session()])
+        end_session(effects.session())
 
 
 @job("test.ask_for_time", **LINE)
@@ -82,6 +87,14 @@ def test_a_job_delivered_twice_runs_once(effect_table):
 
     assert deliver(job_id) is Ignore
     assert len(effect_table.of(job_id)) == 1
+
+
+def test_a_session_that_ended_between_two_jobs_costs_the_second_nothing():
+    job_id = enqueue("test.add", 1, 2)
+
+    assert deliver(job_id, meanwhile=lambda: end_session(effects.session())) == 3
+
+    assert reread(job_id).attempts == 1
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,14 @@ def attempt(job_id, **options):
     return settle.Attempt.of(claimed(job_id, **options))
 
 
-def deliver(job_id):
-    """Run the job as a delivered message does; return what Celery would see of it."""
+def deliver(job_id, meanwhile=lambda: None):
+    """Run the job as a delivered message does; return what Celery would see of it.
+
+    `meanwhile` happens while the message is under way.
+    """
     publish()
     task = current_app.tasks[Job.objects.get(pk=job_id).name]
+    meanwhile()
     _task_stack.push(task)
     task.push_request(id=str(job_id), called_directly=False, hostname="w@host")
     try:
