@@ -92,6 +92,7 @@ class Jobs:
     concurrency: int
     stop_seconds: float
     retry_base_seconds: float
+    retry_max_seconds: float
     max_attempts: int
     lease_seconds: float
     poll_seconds: float
@@ -279,6 +280,7 @@ def _read(get: _Reader) -> Env:
         concurrency=get.optional("WORKER_CONCURRENCY", _whole(1, 512)) or os.cpu_count() or 1,
         stop_seconds=get("WORKER_STOP_SECONDS", "8", _seconds(0, 86_400)),
         retry_base_seconds=get("JOB_RETRY_BASE_SECONDS", "60", _seconds(0, 86_400)),
+        retry_max_seconds=get("JOB_RETRY_MAX_SECONDS", "86400", _seconds(0, 365 * 86_400)),
         max_attempts=get("JOB_MAX_ATTEMPTS", "5", _whole(1, 100)),
         lease_seconds=get("JOB_LEASE_SECONDS", "60", _seconds(0.5, 86_400)),
         poll_seconds=get("JOB_POLL_SECONDS", "1", _seconds(0.05, 60)),

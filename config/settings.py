@@ -190,6 +190,7 @@ SPECTACULAR_SETTINGS = openapi.SPECTACULAR_SETTINGS
 CELERY_APP = "config.celery"
 WORKER_STOP_SECONDS = ENV.jobs.stop_seconds
 JOB_RETRY_BASE_SECONDS = ENV.jobs.retry_base_seconds
+JOB_RETRY_MAX_SECONDS = ENV.jobs.retry_max_seconds
 JOB_MAX_ATTEMPTS = ENV.jobs.max_attempts
 JOB_LEASE_SECONDS = ENV.jobs.lease_seconds
 JOB_POLL_SECONDS = ENV.jobs.poll_seconds

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 JOB_RETRY_BASE_SECONDS = 60.0
+#: The longest wait between two attempts, whatever doubling or a provider's Retry-After come to.
+JOB_RETRY_MAX_SECONDS = 86_400.0
 JOB_MAX_ATTEMPTS = 5
 JOB_LEASE_SECONDS = 60.0
 JOB_POLL_SECONDS = 1.0

@@ -62,17 +62,23 @@ def describe(error: BaseException) -> Failure:
     )
 
 
-def judge(
-    failure: Failure, *, attempt: int, max_attempts: int, base_seconds: float, jitter: float
+def judge(  # noqa: PLR0913 - facts, each by its name
+    failure: Failure,
+    *,
+    attempt: int,
+    max_attempts: int,
+    base_seconds: float,
+    max_seconds: float,
+    jitter: float,
 ) -> Verdict:
-    """Decide on a failed `attempt` (1, 2, ...) out of `max_attempts`."""
+    """Decide on a failed `attempt` (1, 2, ...) out of `max_attempts`; no wait is longer than `max_seconds`."""
     if failure.fate is Fate.PERMANENT or attempt >= max_attempts:
         return Verdict(None)
     if failure.fate in _AT_ONCE:
         return Verdict(0.0)
     delay = retry_delay_seconds(attempt, base_seconds=base_seconds, jitter=jitter)
     # A provider that names a time knows better than our doubling, unless it asks for less.
-    return Verdict(max(delay, failure.retry_after or 0.0))
+    return Verdict(min(max_seconds, max(delay, failure.retry_after or 0.0)))
 
 
 def _storable(text: str) -> str:

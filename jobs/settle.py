@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures
@@ -102,6 +103,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
         attempt=attempt.number - attempt.attempts_before,
         max_attempts=attempt.max_attempts - attempt.attempts_before,
         base_seconds=policy.retry_base_seconds_of(attempt.name),
+        max_seconds=settings.JOB_RETRY_MAX_SECONDS,
         jitter=policy.some_jitter(),
     )
     _keep_error(attempt, failure)

@@ -1,5 +1,7 @@
 """What becomes of a failed attempt."""
 
+import math
+
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
@@ -43,17 +45,38 @@ def test_each_error_has_a_fate(error, fate):
 def test_each_fate_has_its_wait_until_the_last_attempt(fate, attempt, retry_in_seconds):
     failure = Failure(fate, "Error", "why")
 
-    verdict = judge(failure, attempt=attempt, max_attempts=5, base_seconds=60, jitter=0)
+    verdict = judge(failure, attempt=attempt, max_attempts=5, base_seconds=60, max_seconds=3600, jitter=0)
 
     assert verdict.retry_in_seconds == retry_in_seconds
     assert verdict.is_dead == (retry_in_seconds is None)
 
 
-@pytest.mark.parametrize(("retry_after", "expected"), [(None, 60), (10, 60), (600, 600)])
-def test_a_provider_may_ask_for_more_time_and_not_for_less(retry_after, expected):
+@pytest.mark.parametrize(
+    ("retry_after", "expected"),
+    [(None, 60), (10, 60), (600, 600), (1e30, 3600), (math.inf, 3600), (math.nan, 60)],
+)
+def test_a_provider_may_ask_for_more_time_and_not_for_less_nor_for_ever(retry_after, expected):
     failure = describe(Transient("slow down", retry_after=retry_after))
 
-    assert judge(failure, attempt=1, max_attempts=5, base_seconds=60, jitter=0).retry_in_seconds == expected
+    assert (
+        judge(
+            failure, attempt=1, max_attempts=5, base_seconds=60, max_seconds=3600, jitter=0
+        ).retry_in_seconds
+        == expected
+    )
+
+
+def test_no_doubling_outgrows_the_longest_wait():
+    late = judge(
+        Failure(Fate.BUG, "Error", "why"),
+        attempt=99,
+        max_attempts=100,
+        base_seconds=60,
+        max_seconds=3600,
+        jitter=0.1,
+    )
+
+    assert late.retry_in_seconds == 3600
 
 
 def test_an_error_without_words_is_named_by_its_class():
