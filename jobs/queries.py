@@ -7,11 +7,12 @@ inside a transaction, and an index can't be searched for a volatile function.
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from psycopg.types.json import Jsonb
 
 #: The channel on which a commit with due jobs wakes the relays.
@@ -348,7 +349,9 @@ def claim(job_id: str, token: UUID, worker: str, lease_seconds: float) -> Claime
     """
     parameters = {"id": job_id, "token": token, "worker": worker, "lease": lease_seconds}
     try:
-        rows = _fetch(Claimed, _CLAIM, parameters)
+        # A transaction of the caller's outlives the refusal below only by a savepoint.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            rows = _fetch(Claimed, _CLAIM, parameters)
     except IntegrityError:
         # jobs_job_one_running_per_key: another job of the key was claimed at the same instant.
         return None
@@ -507,6 +510,23 @@ def forget_settled(*, days: int, dead_days: int, batch: int) -> int:
         old as (select id from settled union all select id from dead),
         forgotten as (delete from jobs_error where job_id in (select id from old))
         delete from jobs_job where id in (select id from old)
+        """,
+        {"days": days, "dead_days": dead_days, "batch": batch},
+    )
+
+
+def forget_chords(*, days: int, dead_days: int, batch: int) -> int:
+    """Delete up to `batch` chords, with their parts, that fired so many days ago, or never did in `dead_days`."""
+    return _change(
+        """
+        with old as (
+            select group_id from jobs_chord
+            where created_at < statement_timestamp() - make_interval(days => %(days)s)
+                and (fired_at < statement_timestamp() - make_interval(days => %(days)s)
+                    or (fired_at is null and created_at < statement_timestamp() - make_interval(days => %(dead_days)s)))
+            order by created_at limit %(batch)s for update skip locked),
+        forgotten as (delete from jobs_chordpart where chord_id in (select group_id from old))
+        delete from jobs_chord where group_id in (select group_id from old)
         """,
         {"days": days, "dead_days": dead_days, "batch": batch},
     )

@@ -18,7 +18,7 @@ from jobs.enqueue import enqueue
 from jobs.errors import LeaseLost
 from jobs.judge import Failure, Fate
 from jobs.models import Chord, Job
-from jobs.rescue import rescue
+from jobs.rescue import refuse_unpublishable, rescue
 from tests.eventually import eventually
 from tests.integration.testtasks import effects
 
@@ -126,6 +126,25 @@ def test_two_jobs_of_a_key_do_not_both_begin(_round):
     at_once(lambda: control.retry(earlier) and claim(earlier), lambda: claim(later))
 
     assert Job.objects.filter(state="running").count() == 1
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_a_job_is_refused_or_claimed_beside_another_of_its_key_and_no_transaction_breaks(_round):
+    earlier = published(order_key="k")
+    control.cancel(earlier)
+    later = published(order_key="k")
+
+    def claim_and_go_on() -> None:
+        claim(later)
+        effects.leave(later)
+
+    at_once(
+        lambda: control.retry(earlier) and refuse_unpublishable(earlier, "too large"),
+        claim_and_go_on,
+    )
+
+    assert Job.objects.filter(state="running").count() <= 1
+    assert len(effects.noted(later)) == 1
 
 
 @pytest.mark.parametrize("_round", ROUNDS)
