@@ -154,6 +154,7 @@ class Chord(models.Model):
 
     class Meta:
         db_table = "jobs_chord"
+        indexes = [models.Index(fields=["created_at"], name="jobs_chord_age")]  # queries.forget_chords
 
     def __str__(self) -> str:
         return f"chord {self.group_id} of {self.size}"

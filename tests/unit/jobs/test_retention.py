@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from jobs.models import Chord, Job, JobError
+from jobs.models import Chord, ChordPart, Job, JobError
 from jobs.retention import purge
 from jobs.states import FINISHED, JobState
 from tests.rows import a_job, an_error
@@ -59,7 +59,20 @@ def test_chords_go_when_their_body_was_asked_for_or_never_will_be():
     for days, fired_at in ((8, days_ago(8)), (71, None)):
         Chord.objects.create(group_id=uuid4(), body={}, fired_at=fired_at, created_at=days_ago(days))
     waiting = Chord.objects.create(group_id=uuid4(), body={}, created_at=days_ago(60))
+    for chord in Chord.objects.all():
+        ChordPart.objects.create(chord=chord, index=0, succeeded=True)
 
     purge()
 
     assert Chord.objects.get() == waiting
+    assert ChordPart.objects.get().chord == waiting
+
+
+def test_a_batch_bounds_the_chords_too():
+    for _ in range(3):
+        Chord.objects.create(group_id=uuid4(), body={}, fired_at=days_ago(8), created_at=days_ago(9))
+
+    purge(batch=2)
+    assert Chord.objects.count() == 1
+    purge(batch=2)
+    assert not Chord.objects.exists()
