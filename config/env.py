@@ -81,6 +81,7 @@ class Web:
     trusted_origins: tuple[str, ...]
     behind_https_proxy: bool
     proxies: int
+    body_max_bytes: int
     throttles: Mapping[str, str]
     login_max_failures: int
 
@@ -269,6 +270,7 @@ def _read(get: _Reader) -> Env:
         trusted_origins=get("CSRF_TRUSTED_ORIGINS", "", _origins),
         behind_https_proxy=get("BEHIND_HTTPS_PROXY", "false", _yes_or_no),
         proxies=get("NUM_PROXIES", "0", _whole(0, 10)),
+        body_max_bytes=get("BODY_MAX_BYTES", "2621440", _whole(1024, 2**30)),
         throttles={
             "signup": get("SIGNUP_THROTTLE", "20/min", _rate),
             "login": get("LOGIN_THROTTLE", "60/min", _rate),
