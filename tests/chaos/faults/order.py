@@ -52,6 +52,7 @@ def many_keys(scene: Scene, load: Load) -> Iterator[None]:
             fails = int(chance.random() < FAILING_SHARE)
             load.row(tag, chance.uniform(0, 0.05), fails, order_key=f"key-{key}")
     load.asked.in_order += tags
+    scene.start_worker("more", "-c", "4")
     for _ in range(KILLS):
         victim = scene.start_worker("victim", "-c", "4")
         eventually(lambda: _running_on("victim") > 1, 60)
