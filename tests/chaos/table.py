@@ -1,5 +1,6 @@
 """The table, as it stands in the README."""
 
+import sys
 from collections.abc import Iterable
 from statistics import median
 
@@ -41,26 +42,27 @@ def digest(results: Iterable[Result]) -> str:
 
 
 def _kind(result: Result) -> str:
-    return result.fault.strike.__module__.rpartition(".")[2]
+    """Return what the file of the fault says that it holds."""
+    return str(sys.modules[result.fault.strike.__module__].__doc__).strip().rstrip(".")
 
 
 def _cell(results: list[Result]) -> str:
+    """Return done of asked for, lost, doubled; median and worst recovery."""
     if not results:
         return ""
-    asked, done, lost, doubled = (
-        sum(getattr(result.verdict, word) for result in results)
-        for word in ("asked", "done", "lost", "doubled")
-    )
-    worst = max((max(result.verdict.seconds, default=0.0) for result in results), default=0.0)
+    asked, done, lost, doubled = _sums(results, "asked", "done", "lost", "doubled")
+    seconds = [second for result in results for second in result.verdict.seconds] or [0.0]
+    said = f"{done} of {asked}, {lost}, {doubled}; {median(seconds):.1f} s, {max(seconds):.1f} s"
     broken = sum(not result.is_good for result in results)
-    said = f"{len(results)}: {asked} / {done} / {lost} / {doubled}, {worst:.1f} s"
     return f"{said}, **{broken} broken**" if broken else said
+
+
+def _sums(results: Iterable[Result], *words: str) -> tuple[int, ...]:
+    return tuple(sum(getattr(result.verdict, word) for result in results) for word in words)
 
 
 def summary(results: Iterable[Result]) -> str:
     results = list(results)
-    asked, lost, doubled = (
-        sum(getattr(result.verdict, word) for result in results) for word in ("asked", "lost", "doubled")
-    )
+    asked, lost, doubled = _sums(results, "asked", "lost", "doubled")
     broken = sum(not result.is_good for result in results)
     return f"{len(results)} faults, {asked} effects asked for, {lost} lost, {doubled} doubled; {broken} rows broken"
