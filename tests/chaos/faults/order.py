@@ -50,7 +50,7 @@ def many_keys(scene: Scene, load: Load) -> Iterator[None]:
     for in_turn in zip(*tags, strict=True):
         for key, tag in enumerate(in_turn):
             fails = int(chance.random() < FAILING_SHARE)
-            load.row(tag, chance.uniform(0, 0.05), fails, order_key=f"key-{key}")
+            load.row(tag, chance.uniform(0, 0.4), fails, order_key=f"key-{key}")
     load.asked.in_order += tags
     scene.start_worker("more", "-c", "4")
     for _ in range(KILLS):
