@@ -46,6 +46,7 @@ app.conf.update(
     # What exporters and Flower see.
     task_send_sent_event=True,
     worker_send_task_events=True,
+    worker_consumer="config.consumer:Consumer",
     task_track_started=True,
     worker_redirect_stdouts=False,
     # A worker told to stop has this long for what it runs; the rest goes back.
