@@ -1,4 +1,4 @@
-"""What a test can do to a broker of its own."""
+"""What a test can do to a service of its own, and what more to one that is a broker."""
 
 import contextlib
 import os
@@ -16,8 +16,8 @@ from tests.eventually import eventually
 START_SECONDS = 60
 
 
-class Broker:
-    """A broker in processes of its own. A subclass says how it is started and asked."""
+class Service:
+    """A service in processes of its own. A subclass says how it is started and asked."""
 
     url: str
 
@@ -55,25 +55,6 @@ class Broker:
         for name in self._serving:
             os.killpg(self._processes[name].pid, signal.SIGCONT)
 
-    def purge(self, *queues: str) -> None:
-        """Throw away what waits in these queues; in all where none is named."""
-        raise NotImplementedError
-
-    def delete(self, *queues: str) -> None:
-        """Delete these queues with what waits in them; all where none is named."""
-        raise NotImplementedError
-
-    def waiting(self, queue: str) -> int:
-        """Return how many messages wait in the queue; none where it does not exist."""
-        raise NotImplementedError
-
-    def reorder(self, queue: str, arrange: Callable[[list[Any]], None]) -> int:
-        """Put what waits in the queue into the order that `arrange` gives a list of it; return how many it were."""
-        waiting = self._take_all(queue)
-        arrange(waiting)
-        self._put_all(queue, waiting)
-        return len(waiting)
-
     def log(self) -> str:
         """Return what it said."""
         return "".join(log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log")))
@@ -82,14 +63,6 @@ class Broker:
         """End everything that was started."""
         for name in list(self._processes):
             self._end(name)
-
-    def _take_all(self, queue: str) -> list[Any]:
-        """Take out what waits in the queue, in whatever form it can be put back."""
-        raise NotImplementedError
-
-    def _put_all(self, queue: str, messages: list[Any]) -> None:
-        """Put messages back, the first to be delivered first."""
-        raise NotImplementedError
 
     @property
     def _serving(self) -> Sequence[str]:
@@ -116,7 +89,7 @@ class Broker:
             process.wait()
 
     def _await(self, name: str, port: int) -> None:
-        """Return once the broker answers on `port`; fail with its log where the process `name` has ended instead."""
+        """Return once the service answers on `port`; fail with its log where the process `name` has ended instead."""
 
         def answers() -> bool:
             if self._processes[name].poll() is not None:
@@ -126,4 +99,35 @@ class Broker:
         eventually(answers, START_SECONDS)
 
     def _answers(self, port: int) -> bool:
+        raise NotImplementedError
+
+
+class Broker(Service):
+    """A service with queues."""
+
+    def purge(self, *queues: str) -> None:
+        """Throw away what waits in these queues; in all where none is named."""
+        raise NotImplementedError
+
+    def delete(self, *queues: str) -> None:
+        """Delete these queues with what waits in them; all where none is named."""
+        raise NotImplementedError
+
+    def waiting(self, queue: str) -> int:
+        """Return how many messages wait in the queue; none where it does not exist."""
+        raise NotImplementedError
+
+    def reorder(self, queue: str, arrange: Callable[[list[Any]], None]) -> int:
+        """Put what waits in the queue into the order that `arrange` gives a list of it; return how many it were."""
+        waiting = self._take_all(queue)
+        arrange(waiting)
+        self._put_all(queue, waiting)
+        return len(waiting)
+
+    def _take_all(self, queue: str) -> list[Any]:
+        """Take out what waits in the queue, in whatever form it can be put back."""
+        raise NotImplementedError
+
+    def _put_all(self, queue: str, messages: list[Any]) -> None:
+        """Put messages back, the first to be delivered first."""
         raise NotImplementedError

@@ -11,20 +11,17 @@ with RabbitMQ(tmp_path / "rabbitmq") as broker:  # or Sqs(...)
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import amqp
-import boto3  # type: ignore[import-untyped]  # no stubs
-import httpx
-from botocore.config import Config  # type: ignore[import-untyped]  # no stubs
 
 from config.brokers import transport_options
 from config.queues import NAMES
 from tests.harness.broker import Broker
 from tests.harness.installed import ERLANGS, SERVERS, need_rabbitmq, program
+from tests.harness.moto import Moto
 from tests.harness.ports import free_port
 
 __all__ = ["Broker", "RabbitMQ", "Sqs", "need_rabbitmq"]
@@ -145,29 +142,12 @@ class RabbitMQ(Broker):
                 return None
 
 
-class Sqs(Broker):
-    """moto's SQS behind a door of its own: the door can be shut while the service keeps what it holds."""
+class Sqs(Moto, Broker):
+    """moto's SQS: its door can be shut while the service keeps what it holds."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.port, self._inner_port = free_port(), free_port()
         self.url = f"sqs://x:y@127.0.0.1:{self.port}//"
-
-    def start(self, *, empty: bool = False) -> None:
-        if "moto" not in self._processes:
-            moto = ("-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._inner_port))
-            self._run("moto", sys.executable, *moto)
-            self._await("moto", self._inner_port)
-        elif empty:
-            reset = f"http://127.0.0.1:{self._inner_port}/moto-api/reset"
-            httpx.post(reset, trust_env=False).raise_for_status()
-        if "door" not in self._processes:
-            door = ("-m", "tests.harness.door", str(self.port), str(self._inner_port))
-            self._run("door", sys.executable, *door)
-        self._await("door", self.port)
-
-    def kill(self) -> None:
-        self._end("door")
 
     def purge(self, *queues: str) -> None:
         for url in self._urls(queues):
@@ -198,10 +178,6 @@ class Sqs(Broker):
             for body in messages:
                 self._client().send_message(QueueUrl=url, MessageBody=body)
 
-    @property
-    def _serving(self) -> Sequence[str]:
-        return ["door"]
-
     def _urls(self, queues: Sequence[str]) -> list[str]:
         """Return the addresses of those queues that exist."""
         wanted = {f"{QUEUE_PREFIX}{queue}" for queue in queues or NAMES}
@@ -209,18 +185,4 @@ class Sqs(Broker):
         return [url for url in found if url.rpartition("/")[2] in wanted]
 
     def _client(self) -> Any:
-        # Past the door, so that it can be asked while it is shut.
-        return boto3.client(
-            "sqs",
-            endpoint_url=f"http://127.0.0.1:{self._inner_port}",
-            region_name="us-east-1",
-            aws_access_key_id="x",
-            aws_secret_access_key="y",
-            config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
-        )
-
-    def _answers(self, port: int) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/moto-api/data.json", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return self.client("sqs")
