@@ -13,22 +13,19 @@ to lend `output_file` to the file view.
 import errno
 import fcntl
 import os
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 
 from jobs.errors import Permanent
+from media_pipeline import disk
 from media_pipeline.errors import NoRoom, UploadBusy, UploadGone
 
 SOURCE_NAME = "source"
 LOST = "The file of this upload is lost. Please upload it again."
-# Folders that are being written bear a name beginning with a dot; nobody may fetch from them.
-_HIDDEN = "."
 _RESUMABLE = "resumable-"
 
 
@@ -75,7 +72,7 @@ def take_over(upload: Path, video_id: UUID | str) -> str:
     folder.mkdir(parents=True)
     upload.replace(folder / SOURCE_NAME)
     for directory in (folder, folder.parent):
-        _sync_directory(directory)
+        disk.sync_directory(directory)
     return SOURCE_NAME
 
 
@@ -133,7 +130,7 @@ def make_upload(upload_id: UUID) -> None:
     path = _upload(upload_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(exist_ok=False)
-    _sync_directory(path.parent)
+    disk.sync_directory(path.parent)
 
 
 def upload_head(upload_id: UUID, count: int) -> bytes:
@@ -158,10 +155,10 @@ def take_over_upload(upload_id: UUID) -> str:
         _upload(upload_id).replace(folder / SOURCE_NAME)
     except FileNotFoundError as error:
         if not (folder / SOURCE_NAME).is_file():
-            _remove_empty(folder)
+            disk.remove_empty(folder)
             raise UploadGone(LOST) from error
     for directory in (folder, folder.parent):
-        _sync_directory(directory)
+        disk.sync_directory(directory)
     return SOURCE_NAME
 
 
@@ -172,15 +169,15 @@ def remove_upload(upload_id: UUID) -> None:
 
 def uploads() -> Iterator[tuple[UUID, float]]:
     """Yield the id and the age in seconds of each resumable upload's file."""
-    for entry in _entries(Path(settings.UPLOAD_FOLDER)):
+    for entry in disk.entries(Path(settings.UPLOAD_FOLDER)):
         upload_id = _upload_id(entry)
         if upload_id is not None:
-            yield upload_id, _age_seconds(entry)
+            yield upload_id, disk.age_seconds(entry)
 
 
 def output_file(video_id: UUID | str, path: str) -> Path | None:
     """Return the whole output file at `path`, or None where there is none or `path` leads elsewhere."""
-    if "\0" in path or any(part.startswith(_HIDDEN) for part in path.split("/")):
+    if "\0" in path or any(part.startswith(disk.HIDDEN) for part in path.split("/")):
         return None
     root = (film_folder(video_id) / "output").resolve()
     found = (root / path).resolve()
@@ -193,7 +190,7 @@ def remove_film(video_id: UUID | str) -> int:
     The folder first gets another name: from then on nobody finds a file, and a step that still writes into
     it fails instead of filling it again.
     """
-    return _remove(film_folder(video_id))
+    return disk.remove(film_folder(video_id))
 
 
 def remove_source(video_id: UUID | str) -> int:
@@ -202,30 +199,30 @@ def remove_source(video_id: UUID | str) -> int:
     there = upload.is_file()
     upload.unlink(missing_ok=True)
     remove_work(video_id)
-    _remove_empty(film_folder(video_id))
+    disk.remove_empty(film_folder(video_id))
     return int(there)
 
 
 def remove_work(video_id: UUID | str) -> int:
     """Remove the intermediate results and return how many files there were."""
-    return _remove(film_folder(video_id) / "work")
+    return disk.remove(film_folder(video_id) / "work")
 
 
 def remove_outputs(video_id: UUID | str) -> int:
     """Remove the output files and return how many there were."""
-    removed = _remove(film_folder(video_id) / "output")
-    _remove_empty(film_folder(video_id))
+    removed = disk.remove(film_folder(video_id) / "output")
+    disk.remove_empty(film_folder(video_id))
     return removed
 
 
 def films() -> Iterator[tuple[UUID, float]]:
     """Yield the id and the age in seconds of each film folder."""
-    for entry in _entries(Path(settings.MEDIA_FOLDER)):
+    for entry in disk.entries(Path(settings.MEDIA_FOLDER)):
         try:
             video_id = UUID(entry.name)
         except ValueError:
             continue
-        yield video_id, _age_seconds(entry)
+        yield video_id, disk.age_seconds(entry)
 
 
 def sweep(older_than_seconds: float) -> int:
@@ -235,10 +232,10 @@ def sweep(older_than_seconds: float) -> int:
     """
     media = Path(settings.MEDIA_FOLDER)
     hidden = [path for depth in (".*", "*/.*", "*/*/.*") for path in media.glob(depth)]
-    broken_off = [path for path in _entries(Path(settings.UPLOAD_FOLDER)) if _upload_id(path) is None]
-    left = [path for path in (*broken_off, *hidden) if _age_seconds(path) > older_than_seconds]
+    broken_off = [path for path in disk.entries(Path(settings.UPLOAD_FOLDER)) if _upload_id(path) is None]
+    left = [path for path in (*broken_off, *hidden) if disk.age_seconds(path) > older_than_seconds]
     for path in left:
-        _delete(path)
+        disk.delete(path)
     return len(left)
 
 
@@ -260,51 +257,3 @@ def _place(parent: Path, name: str) -> Path:
         # Only `take_over` makes a film's folder; a step of a removed film must not bring it back.
         raise Permanent("The film's files are gone.") from error
     return parent / name
-
-
-def _remove(folder: Path) -> int:
-    grave = folder.with_name(f"{_HIDDEN}removed-{uuid4()}")
-    try:
-        folder.replace(grave)
-    except FileNotFoundError:
-        return 0
-    count = sum(1 for path in grave.rglob("*") if path.is_file())
-    _delete(grave)
-    return count
-
-
-def _delete(path: Path) -> None:
-    # A process that still writes in there may add a file while we remove: the sweep gets the rest.
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _remove_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return  # Not empty, or gone.
-
-
-def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _age_seconds(path: Path) -> float:
-    """Return the seconds since the newest change at or right below `path`."""
-    try:
-        changes = [path.lstat().st_mtime, *(inner.lstat().st_mtime for inner in _entries(path))]
-    except FileNotFoundError:
-        return 0.0
-    return time.time() - max(changes)
-
-
-def _sync_directory(directory: Path) -> None:
-    # A rename is on the disk only when its directory is.
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
