@@ -15,12 +15,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from api.errors import Refused
+from api.errors import RETRY_AFTER_SECONDS, Refused
 
 log = structlog.get_logger(__name__)
 
 DATABASE_GONE = (OperationalError, InterfaceError)
-RETRY_AFTER_SECONDS = 5
 TITLES = {
     400: "Bad request",
     403: "Forbidden",

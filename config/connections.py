@@ -54,13 +54,22 @@ def cache(env: Env) -> dict[str, Any]:
 
 
 def storage(env: Env) -> dict[str, Any]:
-    """Return where finished films are kept: a folder of OFFSTAGE_DATA, or a bucket."""
+    """Return where files are kept: in a folder of OFFSTAGE_DATA, or in a bucket that machines share.
+
+    A bucket that hangs costs seconds: botocore's own limits are a minute, five times over.
+    """
     bucket = env.services.bucket
     if bucket is None:
         return {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": env.data / "media"},
         }
+    # Imported only where there is a bucket: all others have no use for boto3.
+    from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]  # noqa: PLC0415
+    from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    # Stand-ins for S3 often do not know the checksums that newer clients send unasked.
+    checksums = "when_required" if bucket.endpoint_url else "when_supported"
     return {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -70,5 +79,15 @@ def storage(env: Env) -> dict[str, Any]:
             "access_key": bucket.access_key,
             "secret_key": bucket.secret_key,
             "file_overwrite": True,  # a repeated step writes the same name again
+            "client_config": Config(
+                connect_timeout=2,
+                read_timeout=10,
+                max_pool_connections=50,  # the threads of all requests, and 8 files of 4 parts at a time
+                retries={"mode": "standard", "total_max_attempts": 3},
+                request_checksum_calculation=checksums,
+                response_checksum_validation=checksums,
+            ),
+            # Parts of one large file; several files travel side by side as well.
+            "transfer_config": TransferConfig(max_concurrency=4),
         },
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 import django
 import pytest
 
-from config import env, services
+from config import connections, env, services
+from tests.harness.moto import S3
 
 # Whoever made the data folder of this session removes it; pytest-xdist's workers are handed it by their environment.
 MARK = "OFFSTAGE_TEST_SESSION"
@@ -27,6 +28,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def fast_passwords(settings):
     """Argon2 takes 100 ms and 100 MB a password on purpose; no test is about that."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """An S3 of this session's own."""
+    with S3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3, settings):
+    """The program with a bucket, which is empty; what it holds can be asked of it."""
+    s3.start(empty=True)
+    kept = connections.storage(env.read({"STORAGE_URL": s3.url}))
+    settings.STORAGES = {**settings.STORAGES, "default": kept}
+    return s3
 
 
 def _free_port() -> int:

@@ -45,3 +45,9 @@ def test_films_are_kept_in_a_bucket_where_one_is_named():
 
     assert storage["OPTIONS"]["bucket_name"] == "films"
     assert storage["OPTIONS"]["endpoint_url"] == "http://127.0.0.1:9000"
+
+
+def test_a_bucket_that_hangs_costs_seconds_and_not_minutes():
+    client = connections.storage(read({"STORAGE_URL": "s3://films"}))["OPTIONS"]["client_config"]
+
+    assert client.retries["total_max_attempts"] * (client.connect_timeout + client.read_timeout) < 60
