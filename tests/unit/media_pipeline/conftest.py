@@ -16,6 +16,19 @@ def folders(settings, tmp_path):
 
 
 @pytest.fixture
+def move(settings, tmp_path):
+    """Goes on at a machine of that name, with a disk of its own."""
+
+    def to(name):
+        settings.MEDIA_FOLDER = tmp_path / name / "media"
+        settings.UPLOAD_FOLDER = tmp_path / name / "uploads"
+        for folder in (settings.MEDIA_FOLDER, settings.UPLOAD_FOLDER):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    return to
+
+
+@pytest.fixture
 def owner(db):
     return _user("owner@example.org")
 
