@@ -39,7 +39,7 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """An S3 bucket that keeps the finished films."""
+    """An S3 bucket that keeps the files which machines share."""
 
     name: str
     endpoint_url: str | None
@@ -67,6 +67,7 @@ class Services:
     broker_url: str | None = field(repr=False)
     mail_server: MailServer | None
     bucket: Bucket | None
+    storage_cache_hours: int
     database_pool_size: int
 
 
@@ -260,6 +261,8 @@ def _read(get: _Reader) -> Env:
         ),
         mail_server=get.optional("EMAIL_URL", _mail_server, secret=True),
         bucket=get.optional("STORAGE_URL", _bucket, secret=True),
+        # No less: the longest step may work on its copies for 12 hours.
+        storage_cache_hours=get("STORAGE_CACHE_HOURS", "24", _whole(13, 8760)),
         database_pool_size=get("DATABASE_POOL_SIZE", "0", _whole(0, 1000)),
     )
     web = Web(

@@ -95,6 +95,7 @@ STORAGES = {
     "default": connections.storage(ENV),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STORAGE_CACHE_HOURS = ENV.services.storage_cache_hours
 
 # --- Database and cache
 

@@ -16,11 +16,11 @@ def asset(video: Video, kind: AssetKind, name: str, path: Path) -> Asset:
 def subtitle_tracks(video: Video) -> list[Track]:
     """Return the film's recorded subtitles."""
     rows = Asset.objects.filter(video=video, kind=AssetKind.SUBTITLES).order_by("pk")
-    return [Track(row.name, storage.output_folder(video.pk, "") / row.path) for row in rows]
+    return [Track(row.name, storage.lend(storage.output_folder(video.pk, "") / row.path)) for row in rows]
 
 
 def best_mp4(video: Video) -> Path | None:
     """Return the tallest MP4, None where none is recorded."""
     rows = Asset.objects.filter(video=video, kind=AssetKind.MP4)
     best = max(rows, key=lambda row: int(row.name), default=None)
-    return None if best is None else storage.output_folder(video.pk, "") / best.path
+    return None if best is None else storage.lend(storage.output_folder(video.pk, "") / best.path)

@@ -6,6 +6,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from api.errors import StorageAway
 from jobs import control
 from jobs.current import checkpoint
 from jobs.enqueue import enqueue
@@ -34,7 +35,10 @@ def delete_video(video_id: UUID) -> None:
         video.delete()
         enqueue("media_pipeline.remove_files", str(video_id), root_job)
         announce(video_id)
-    storage.remove_film(video_id)
+    try:
+        storage.remove_film(video_id)
+    except StorageAway:
+        log.warning("removal_left_to_job", video_id=str(video_id))
     log.info("video_deleted", video_id=str(video_id))
 
 

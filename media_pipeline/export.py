@@ -20,10 +20,11 @@ def export_films(user_id: str) -> Iterator[tuple[str, list[dict[str, object]] | 
     yield "videos.json", list(films.order_by("created_at").values(*_FIELDS))
     yield "uploads.json", list(queries.unused_uploads(UUID(user_id)).values(*_UPLOAD_FIELDS))
     for video in films.iterator(chunk_size=50):
-        upload = storage.source(video.pk)
-        if video.source and upload.is_file():
+        if video.source and (upload := storage.lend(storage.source(video.pk))).is_file():
             yield f"videos/{video.pk}/{video.source}", upload
         for asset in video.assets.all():
+            if asset.kind != AssetKind.SUBTITLES:
+                continue
             path = storage.output_file(video.pk, asset.path)
-            if asset.kind == AssetKind.SUBTITLES and path is not None:
+            if path is not None:
                 yield f"videos/{video.pk}/subtitles.{asset.name}.vtt", path

@@ -114,6 +114,12 @@ def ready(video_ids: list[UUID]) -> set[UUID]:
     return set(Video.objects.filter(pk__in=video_ids, state=VideoState.READY).values_list("pk", flat=True))
 
 
+def ready_between(first: datetime, last: datetime) -> QuerySet[Video, UUID]:
+    """Ids of the films that got ready between these times."""
+    ready = Video.objects.filter(state=VideoState.READY, finished_at__gte=first, finished_at__lt=last)
+    return ready.values_list("pk", flat=True)
+
+
 def upload_of(owner_id: UUID | None, upload_id: UUID | str) -> Upload | None:
     """Return the owner's upload, None for anybody else's."""
     return Upload.objects.filter(owner_id=owner_id, pk=upload_id).first()

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from api.connections import lent
 from api.errors import NotFound
-from media_pipeline import queries, storage
+from media_pipeline import queries, storage, tidy
 from media_pipeline.errors import CutOff, TooLarge, TooManyUploads, UploadGone, WrongChecksum, WrongOffset
 from media_pipeline.models import Upload
 
@@ -43,6 +43,7 @@ def begin(owner: Any, length_bytes: int, metadata: str, now: datetime) -> Upload
     """Make an empty upload that will have so many bytes. Raises TooLarge, TooManyUploads."""
     if length_bytes > settings.VIDEO_MAX_BYTES:
         raise TooLarge(f"A film may have {settings.VIDEO_MAX_BYTES} bytes.")
+    tidy.tidy_this_machine()
     upload = Upload(
         id=uuid4(),
         owner=owner,

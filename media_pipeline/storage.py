@@ -6,23 +6,29 @@
 
 A resumable upload is one file in UPLOAD_FOLDER until it becomes a film's source, by one rename.
 
-No other module builds a path. Another store replaces this one: it has to lend local folders to the engine and
-to lend `output_file` to the file view.
+No other module builds a path. Where there is a bucket, MEDIA_FOLDER is this machine's cache of it: `keep` gives others
+what was made here, `lend` brings what was made elsewhere (see `keeping`).
 """
 
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from uuid import UUID
 
 from django.conf import settings
 
+from api import bucket
 from jobs.errors import Permanent
-from media_pipeline import disk
+from media_pipeline import disk, keeping, queries
 from media_pipeline.errors import NoRoom, UploadBusy, UploadGone
+from media_pipeline.keeping import GONE, keep, lend
+
+__all__ = ["keep", "lend"]  # besides what is defined here
 
 SOURCE_NAME = "source"
 LOST = "The file of this upload is lost. Please upload it again."
@@ -41,12 +47,12 @@ def source(video_id: UUID | str) -> Path:
 
 def work_folder(video_id: UUID | str, name: str) -> Path:
     """Return the place of an intermediate result; its parent exists afterwards if the film's folder does."""
-    return _place(film_folder(video_id) / "work", name)
+    return _place(video_id, "work", name)
 
 
 def output_folder(video_id: UUID | str, name: str) -> Path:
     """Return the place of a group of output files; its parent exists afterwards if the film's folder does."""
-    return _place(film_folder(video_id) / "output", name)
+    return _place(video_id, "output", name)
 
 
 def chunk_folder(video_id: UUID | str, number: int) -> Path:
@@ -67,7 +73,11 @@ def size_bytes(path: Path) -> int:
 
 
 def take_over(upload: Path, video_id: UUID | str) -> str:
-    """Make the file `upload` the film's source and return its name: one rename, durable when this returns."""
+    """Make the file `upload` the film's source and return its name: one rename, durable when this returns.
+
+    The bucket has it by then, where there is one. Raises StorageAway, and then the file is where it was.
+    """
+    keeping.keep_source(upload, source(video_id))
     folder = film_folder(video_id)
     folder.mkdir(parents=True)
     upload.replace(folder / SOURCE_NAME)
@@ -135,9 +145,9 @@ def make_upload(upload_id: UUID) -> None:
 
 def upload_head(upload_id: UUID, count: int) -> bytes:
     """Return the first bytes of a resumable upload. Raises UploadGone where there is no file."""
-    for path in (_upload(upload_id), source(upload_id)):
+    for find in (_upload, lambda used: lend(source(used))):
         try:
-            with path.open("rb") as file:
+            with find(upload_id).open("rb") as file:
                 return file.read(count)
         except FileNotFoundError:
             continue
@@ -147,14 +157,16 @@ def upload_head(upload_id: UUID, count: int) -> bytes:
 def take_over_upload(upload_id: UUID) -> str:
     """Make the resumable upload the source of the film of the same id and return its name: one rename, durable.
 
-    Twice: it is there. Raises UploadGone where it is in neither place.
+    The bucket has it by then, where there is one. Twice: it is there. Raises UploadGone where it is in neither place,
+    and StorageAway, and then it is where it was.
     """
     folder = film_folder(upload_id)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        keeping.keep_source(_upload(upload_id), source(upload_id))
+        folder.mkdir(parents=True, exist_ok=True)
         _upload(upload_id).replace(folder / SOURCE_NAME)
     except FileNotFoundError as error:
-        if not (folder / SOURCE_NAME).is_file():
+        if not lend(folder / SOURCE_NAME).is_file():
             disk.remove_empty(folder)
             raise UploadGone(LOST) from error
     for directory in (folder, folder.parent):
@@ -179,9 +191,16 @@ def output_file(video_id: UUID | str, path: str) -> Path | None:
     """Return the whole output file at `path`, or None where there is none or `path` leads elsewhere."""
     if "\0" in path or any(part.startswith(disk.HIDDEN) for part in path.split("/")):
         return None
-    root = (film_folder(video_id) / "output").resolve()
+    output = film_folder(video_id) / "output"
+    root = output.resolve()
     found = (root / path).resolve()
-    return found if found.is_relative_to(root) and found.is_file() else None
+    if not found.is_relative_to(root):
+        return None
+    below = found.relative_to(root)
+    # A folder is never lent for a request: it may have gigabytes.
+    if not found.exists() and len(below.parts) > 1:
+        found = lend(output / below)
+    return found if found.is_file() else None
 
 
 def remove_film(video_id: UUID | str) -> int:
@@ -190,7 +209,7 @@ def remove_film(video_id: UUID | str) -> int:
     The folder first gets another name: from then on nobody finds a file, and a step that still writes into
     it fails instead of filling it again.
     """
-    return disk.remove(film_folder(video_id))
+    return _remove_everywhere(film_folder(video_id))
 
 
 def remove_source(video_id: UUID | str) -> int:
@@ -198,31 +217,54 @@ def remove_source(video_id: UUID | str) -> int:
     upload = source(video_id)
     there = upload.is_file()
     upload.unlink(missing_ok=True)
+    kept = keeping.forget(upload)
     remove_work(video_id)
     disk.remove_empty(film_folder(video_id))
-    return int(there)
+    return int(there or kept > 0)
 
 
 def remove_work(video_id: UUID | str) -> int:
     """Remove the intermediate results and return how many files there were."""
-    return disk.remove(film_folder(video_id) / "work")
+    disk.remove(film_folder(video_id) / keeping.LENT)
+    return _remove_everywhere(film_folder(video_id) / "work")
 
 
 def remove_outputs(video_id: UUID | str) -> int:
     """Remove the output files and return how many there were."""
-    removed = disk.remove(film_folder(video_id) / "output")
+    removed = _remove_everywhere(film_folder(video_id) / "output")
+    disk.remove(film_folder(video_id) / keeping.LENT)
     disk.remove_empty(film_folder(video_id))
     return removed
 
 
-def films() -> Iterator[tuple[UUID, float]]:
-    """Yield the id and the age in seconds of each film folder."""
+def end_broken_uploads(before: datetime) -> int:
+    """Remove from the bucket what is left of uploads that were begun before then and broke off; return how many."""
+    return bucket.end_broken_uploads(before) if bucket.is_used() else 0
+
+
+def films() -> set[UUID]:
+    """Return the films of which there is any file, here or in the bucket."""
+    return {video_id for video_id, _ in films_here()}.union(keeping.films())
+
+
+def films_here() -> Iterator[tuple[UUID, float]]:
+    """Yield the id and the age in seconds of each film folder on this machine."""
     for entry in disk.entries(Path(settings.MEDIA_FOLDER)):
         try:
             video_id = UUID(entry.name)
         except ValueError:
             continue
         yield video_id, disk.age_seconds(entry)
+
+
+def film_age_seconds(video_id: UUID) -> float:
+    """Return the seconds since the newest change of the film's files, here or in the bucket; 0 where none is left."""
+    folder = film_folder(video_id)
+    ages = [disk.age_seconds(folder)] if folder.exists() else []
+    kept_at = keeping.changed_at(folder)
+    if kept_at is not None:
+        ages.append(time.time() - kept_at.timestamp())
+    return min(ages, default=0.0)
 
 
 def sweep(older_than_seconds: float) -> int:
@@ -232,6 +274,7 @@ def sweep(older_than_seconds: float) -> int:
     """
     media = Path(settings.MEDIA_FOLDER)
     hidden = [path for depth in (".*", "*/.*", "*/*/.*") for path in media.glob(depth)]
+    hidden = [path for path in hidden if path.name != keeping.LENT]  # copies, which have a limit of their own
     broken_off = [path for path in disk.entries(Path(settings.UPLOAD_FOLDER)) if _upload_id(path) is None]
     left = [path for path in (*broken_off, *hidden) if disk.age_seconds(path) > older_than_seconds]
     for path in left:
@@ -250,10 +293,21 @@ def _upload_id(path: Path) -> UUID | None:
         return None
 
 
-def _place(parent: Path, name: str) -> Path:
+def _place(video_id: UUID | str, kind: str, name: str) -> Path:
+    parent = film_folder(video_id) / kind
     try:
         parent.mkdir(exist_ok=True)
     except FileNotFoundError as error:
-        # Only `take_over` makes a film's folder; a step of a removed film must not bring it back.
-        raise Permanent("The film's files are gone.") from error
+        # Only `take_over` makes a film's folder; a step of a removed film must not bring it back. With a bucket the
+        # film may have come in at another machine: then its row tells.
+        if not bucket.is_used() or not queries.known([UUID(str(video_id))]):
+            raise Permanent(GONE) from error
+        parent.mkdir(parents=True, exist_ok=True)
     return parent / name
+
+
+def _remove_everywhere(folder: Path) -> int:
+    here = disk.remove(folder)
+    kept = keeping.forget(folder)
+    # With a bucket, what is here is a copy of what is there, save what no step has kept yet.
+    return max(here, kept)

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 
 from accounts.models import Project
-from media_pipeline import lifecycle, queries, sniff, storage
+from media_pipeline import lifecycle, queries, sniff, storage, tidy
 from media_pipeline.errors import UnknownProject, UnknownUpload, UnusableUpload, WrongUpload
 from media_pipeline.models import Upload, Video
 
@@ -23,9 +23,11 @@ USED = "A video was made of this upload already."
 def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID | None) -> Video:
     """Keep the uploaded file as a film of `owner` and enqueue its processing.
 
-    Raises UnusableUpload for what is surely no film, UnknownProject for a project that is not the owner's.
+    Raises UnusableUpload for what is surely no film, UnknownProject for a project that is not the owner's, StorageAway
+    where a bucket is to have the file and does not answer; then nothing is kept.
     Where the transaction around this is rolled back afterwards, the file is left and the sweep removes it.
     """
+    tidy.tidy_this_machine()
     file.seek(0)
     _refuse_what_is_no_film(file.read(sniff.HEAD_BYTES), "file")
     file.seek(0)
@@ -55,8 +57,8 @@ def accept_resumed(owner: Any, upload_id: UUID, title: str, project_id: UUID | N
     """Make a film of the owner's whole resumable upload and enqueue its processing. The film bears the upload's id.
 
     Raises as `accept` does, and UnknownUpload; WrongUpload for one that is not whole, or was used: of several at once
-    one makes the film. Where the transaction is rolled back, or its process killed, the file lies where the film's
-    source will be, and the next call finds it there.
+    one makes the film. After StorageAway the upload is as it was. Where the transaction is rolled back, or its process
+    killed, the file lies where the film's source will be, and the next call finds it there.
     """
     upload = queries.upload_of(owner.pk, upload_id)
     if upload is None:

@@ -4,6 +4,7 @@ from media_pipeline import lifecycle, progress, storage
 from media_pipeline.engine.audio import encode_audio
 from media_pipeline.models import StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.steps.made import made
 
 AUDIO = "audio"
 
@@ -13,11 +14,13 @@ def audio(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.AUDIO)
     if video is None:
         return
-    encode_audio(
-        storage.source(video_id),
-        film_of(video),
-        plan_of(video),
-        storage.work_folder(video_id, AUDIO),
-        progress.reporter(video_id, StepName.AUDIO),
-    )
+    into = storage.work_folder(video_id, AUDIO)
+    with made(into):
+        encode_audio(
+            storage.lend(storage.source(video_id)),
+            film_of(video),
+            plan_of(video),
+            into,
+            progress.reporter(video_id, StepName.AUDIO),
+        )
     lifecycle.end_step(video_id, StepName.AUDIO)

@@ -7,6 +7,7 @@ from media_pipeline.engine.cut import piece_name
 from media_pipeline.engine.encode import encode_chunk
 from media_pipeline.models import StepName
 from media_pipeline.plans import plan_of
+from media_pipeline.steps.made import made
 from media_pipeline.steps.probe import PIECES
 
 log = structlog.get_logger(__name__)
@@ -21,13 +22,14 @@ def encode(video_id: str, number: int) -> None:
     if video is None:
         return
     into = storage.chunk_folder(video_id, number)
-    if not into.is_dir():
-        encode_chunk(
-            piece=storage.work_folder(video_id, PIECES) / piece_name(number),
-            plan=plan_of(video),
-            chunk_number=number,
-            into=into,
-            on_progress=progress.chunk_reporter(video_id, number),
-        )
-        log.info("chunk_encoded", video_id=video_id, number=number)
+    with made(into):
+        if not into.is_dir():
+            encode_chunk(
+                piece=storage.lend(storage.work_folder(video_id, PIECES) / piece_name(number)),
+                plan=plan_of(video),
+                chunk_number=number,
+                into=into,
+                on_progress=progress.chunk_reporter(video_id, number),
+            )
+            log.info("chunk_encoded", video_id=video_id, number=number)
     lifecycle.end_chunk(video_id, number)

@@ -29,7 +29,7 @@ def _quality(video: Video) -> float | None:
     if mp4 is None:
         return None
     return measure_vmaf(
-        storage.source(video.pk),
+        storage.lend(storage.source(video.pk)),
         film_of(video),
         plan_of(video),
         mp4,

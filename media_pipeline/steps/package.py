@@ -6,6 +6,7 @@ from media_pipeline.engine.package import package as package_film
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import plan_of
 from media_pipeline.steps.audio import AUDIO
+from media_pipeline.steps.made import made
 
 FILM = "film"
 
@@ -17,17 +18,18 @@ def package(video_id: str) -> None:
         return
     plan = plan_of(video)
     into = storage.output_folder(video_id, FILM)
-    made = package_film(
-        plan,
-        [storage.chunk_folder(video_id, chunk.number) for chunk in plan.chunks],
-        storage.work_folder(video_id, AUDIO) if plan.has_audio else None,
-        subtitle_tracks(video),
-        into,
-        progress.reporter(video_id, StepName.PACKAGE),
-    )
+    with made(into):
+        packaged = package_film(
+            plan,
+            [storage.lend(storage.chunk_folder(video_id, chunk.number)) for chunk in plan.chunks],
+            storage.lend(storage.work_folder(video_id, AUDIO)) if plan.has_audio else None,
+            subtitle_tracks(video),
+            into,
+            progress.reporter(video_id, StepName.PACKAGE),
+        )
     assets = [
-        asset(video, AssetKind.HLS, made.hls, into / made.hls),
-        asset(video, AssetKind.DASH, made.dash, into / made.dash),
+        asset(video, AssetKind.HLS, packaged.hls, into / packaged.hls),
+        asset(video, AssetKind.DASH, packaged.dash, into / packaged.dash),
     ]
-    assets += [asset(video, AssetKind.MP4, str(height), into / name) for height, name in made.mp4.items()]
+    assets += [asset(video, AssetKind.MP4, str(height), into / name) for height, name in packaged.mp4.items()]
     lifecycle.end_step(video_id, StepName.PACKAGE, assets)

@@ -8,6 +8,7 @@ from media_pipeline.engine.plan import Film, Limits, Plan, make_plan
 from media_pipeline.engine.probe import probe as probe_file
 from media_pipeline.models import StepName, Video
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.steps.made import made
 
 PIECES = "pieces"
 
@@ -22,7 +23,9 @@ def probe(video_id: str) -> None:
     if video is None:
         return
     film, plan = _look_into(video)
-    cut_pieces(storage.source(video_id), film, plan, storage.work_folder(video_id, PIECES))
+    into = storage.work_folder(video_id, PIECES)
+    with made(into):
+        cut_pieces(storage.lend(storage.source(video_id)), film, plan, into)
     lifecycle.end_probe(video, film, plan)
 
 
@@ -30,7 +33,7 @@ def _look_into(video: Video) -> tuple[Film, Plan]:
     if video.film is not None and video.plan is not None:
         # A retry keeps its plan, and with it each encoded chunk, also where settings changed meanwhile.
         return film_of(video), plan_of(video)
-    film = probe_file(storage.source(video.pk), _limits())
+    film = probe_file(storage.lend(storage.source(video.pk)), _limits())
     return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS)
 
 

@@ -5,6 +5,7 @@ from media_pipeline.assets import asset
 from media_pipeline.engine.storyboard import make_storyboard
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.steps.made import made
 
 STORYBOARD = "storyboard"
 
@@ -15,11 +16,12 @@ def storyboard(video_id: str) -> None:
     if video is None:
         return
     into = storage.output_folder(video_id, STORYBOARD)
-    name = make_storyboard(
-        storage.source(video_id),
-        film_of(video),
-        plan_of(video),
-        into,
-        progress.reporter(video_id, StepName.STORYBOARD),
-    )
+    with made(into):
+        name = make_storyboard(
+            storage.lend(storage.source(video_id)),
+            film_of(video),
+            plan_of(video),
+            into,
+            progress.reporter(video_id, StepName.STORYBOARD),
+        )
     lifecycle.end_step(video_id, StepName.STORYBOARD, [asset(video, AssetKind.STORYBOARD, name, into / name)])

@@ -7,6 +7,7 @@ from media_pipeline.assets import asset
 from media_pipeline.engine.subtitles import transcribe
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.steps.made import made
 
 SUBTITLES = "subtitles"
 
@@ -16,13 +17,15 @@ def subtitles(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.SUBTITLES)
     if video is None:
         return
-    tracks = transcribe(
-        storage.source(video_id),
-        film_of(video),
-        plan_of(video),
-        storage.output_folder(video_id, SUBTITLES),
-        progress.reporter(video_id, StepName.SUBTITLES),
-        model=settings.WHISPER_MODEL,
-    )
+    into = storage.output_folder(video_id, SUBTITLES)
+    with made(into):
+        tracks = transcribe(
+            storage.lend(storage.source(video_id)),
+            film_of(video),
+            plan_of(video),
+            into,
+            progress.reporter(video_id, StepName.SUBTITLES),
+            model=settings.WHISPER_MODEL,
+        )
     assets = [asset(video, AssetKind.SUBTITLES, track.language, track.path) for track in tracks]
     lifecycle.end_step(video_id, StepName.SUBTITLES, assets)

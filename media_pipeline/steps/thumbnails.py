@@ -5,6 +5,7 @@ from media_pipeline.assets import asset
 from media_pipeline.engine.thumbnails import grab_thumbnails, process_thumbnails
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.steps.made import made
 
 GRABBED = "grabbed"
 IMAGES = "images"
@@ -16,13 +17,15 @@ def grab(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.THUMBNAILS)
     if video is None:
         return
-    grab_thumbnails(
-        storage.source(video_id),
-        film_of(video),
-        plan_of(video),
-        storage.work_folder(video_id, GRABBED),
-        progress.reporter(video_id, StepName.THUMBNAILS, last=0.5),
-    )
+    into = storage.work_folder(video_id, GRABBED)
+    with made(into):
+        grab_thumbnails(
+            storage.lend(storage.source(video_id)),
+            film_of(video),
+            plan_of(video),
+            into,
+            progress.reporter(video_id, StepName.THUMBNAILS, last=0.5),
+        )
     progress.record(video_id, StepName.THUMBNAILS, 0.5)
 
 
@@ -32,7 +35,8 @@ def process(video_id: str) -> None:
     if video is None:
         return
     into = storage.output_folder(video_id, IMAGES)
-    names = process_thumbnails(storage.work_folder(video_id, GRABBED), into)
+    with made(into):
+        names = process_thumbnails(storage.lend(storage.work_folder(video_id, GRABBED)), into)
     assets = [asset(video, AssetKind.POSTER, POSTER, into / POSTER)]
     assets += [asset(video, AssetKind.THUMBNAIL, name, into / name) for name in names]
     lifecycle.end_step(video_id, StepName.THUMBNAILS, assets)

@@ -104,6 +104,7 @@ def test_what_is_valid(name, text, where, value):
         ("EMAIL_URL", "smtp://"),
         ("EMAIL_URL", "smtp://a:99999"),
         ("STORAGE_URL", "s3://"),
+        ("STORAGE_CACHE_HOURS", "12"),
         ("STORAGE_URL", "s3://bucket?endpoint=http://a"),
         ("DEBUG", "maybe"),
         ("PUBLIC_URL", "example.com"),

@@ -12,7 +12,7 @@ from django.utils import timezone
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from accounts.models import User
-from media_pipeline import queries, storage
+from media_pipeline import keeping, queries, storage
 from media_pipeline.engine.plan import Film, Sound, make_plan
 from media_pipeline.models import Asset, Chunk, Step, StepState, Upload, Video, VideoState
 from media_pipeline.upload_handler import UploadedFilm
@@ -88,6 +88,15 @@ def an_asset(video: Video, kind: str, name: str, path: str, content: bytes = b"c
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return Asset.objects.create(video=video, kind=kind, name=name, path=path, bytes=len(content))
+
+
+def kept_everywhere(video: Video) -> Video:
+    """The same film, with all its files in the bucket too."""
+    folder = storage.film_folder(video.pk)
+    keeping.keep_source(storage.source(video.pk), storage.source(video.pk))
+    for made in (*folder.glob("work/*"), *folder.glob("output/*")):
+        storage.keep(made)
+    return video
 
 
 def an_upload(

@@ -4,11 +4,18 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from jobs.errors import Transient
 from jobs.models import Job
 from jobs.states import JobState
 from media_pipeline import erase, lifecycle, queries, storage
 from media_pipeline.models import Asset, Upload, Video, VideoState
-from tests.unit.media_pipeline.builders import a_planned_video, a_resumable_upload, a_video, an_asset
+from tests.unit.media_pipeline.builders import (
+    a_planned_video,
+    a_resumable_upload,
+    a_video,
+    an_asset,
+    kept_everywhere,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +128,62 @@ def test_erasing_stops_films_under_way_and_clears_their_work(owner):
 
     assert not queries.unfinished_jobs(video.root_job).exists()
     assert not storage.film_folder(video.pk).exists()
+
+
+def test_a_deleted_film_is_gone_from_the_bucket_and_from_here(bucket, owner):
+    video, other = a_video(owner, VideoState.READY), kept_everywhere(a_video(owner))
+    an_asset(video, "mp4", "360", "film/360.mp4")
+    kept_everywhere(video)
+
+    erase.delete_video(video.pk)
+    erase.remove_files(str(video.pk), None)
+
+    assert {key.partition("/")[0] for key in bucket.objects()} == {str(other.pk)}
+    assert [path.name for path in settings.MEDIA_FOLDER.iterdir()] == [str(other.pk)]
+
+
+def test_while_the_bucket_is_away_a_film_can_be_deleted_and_a_job_removes_its_files(bucket, owner):
+    video = kept_everywhere(a_video(owner))
+    bucket.kill()
+
+    erase.delete_video(video.pk)
+    with pytest.raises(Transient):
+        erase.remove_files(str(video.pk), None)
+    bucket.start()
+    before = bucket.objects()
+    erase.remove_files(str(video.pk), None)
+
+    assert before != []
+    assert bucket.objects() == []
+    assert not Video.objects.exists()
+
+
+def test_a_user_who_leaves_leaves_nothing_in_the_bucket_and_is_counted_rightly(bucket, owner, stranger, move):
+    mine = [a_video(owner, VideoState.READY) for _ in range(2)]
+    for video in mine:
+        an_asset(video, "mp4", "360", "film/360.mp4")
+        kept_everywhere(video)
+    theirs = kept_everywhere(a_video(stranger))
+    move("the worker's machine")
+
+    files, assets = until_done(erase.erase_files, owner), until_done(erase.erase_assets, owner)
+
+    assert (files, assets) == (2, 2)
+    assert bucket.objects() == [f"{theirs.pk}/source"]
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_removals_count_files_once_that_are_here_and_in_the_bucket(bucket, owner, move, is_here):
+    video = a_video(owner, VideoState.READY)
+    an_asset(video, "mp4", "360", "film/360.mp4")
+    an_asset(video, "poster", "poster.jpg", "images/poster.jpg")
+    kept_everywhere(video)
+    if not is_here:
+        move("another")
+
+    removals = (storage.remove_outputs, storage.remove_source, storage.remove_film)
+    assert [remove(video.pk) for remove in removals] == [2, 1, 0]
+    assert bucket.objects() == []
 
 
 def a_running_job(video: Video) -> Job:

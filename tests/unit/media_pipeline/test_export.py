@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from media_pipeline import export, storage
-from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_asset
+from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_asset, kept_everywhere
 
 pytestmark = pytest.mark.django_db
 
@@ -26,3 +26,17 @@ def test_films_subtitles_and_uploads_are_in_it_and_nobody_elses(owner, stranger)
     assert exported[f"videos/{video.pk}/source"] == storage.source(video.pk)
     assert exported[f"videos/{video.pk}/subtitles.en.vtt"] == storage.output_file(video.pk, words.path)
     assert len(exported) == 4
+
+
+def test_what_another_machine_has_is_in_it_too(bucket, owner, move):
+    video = a_video(owner)
+    an_asset(video, "subtitles", "en", "subtitles/en.vtt", b"WEBVTT")
+    an_asset(video, "mp4", "360", "film/360.mp4", b"not in it, and not fetched")
+    kept_everywhere(video)
+    move("another")
+
+    exported = dict(export.export_films(str(owner.pk)))
+
+    assert exported[f"videos/{video.pk}/source"].read_bytes() == b"film"
+    assert exported[f"videos/{video.pk}/subtitles.en.vtt"].read_bytes() == b"WEBVTT"
+    assert not list(storage.film_folder(video.pk).rglob("360.mp4"))

@@ -9,7 +9,7 @@ from knox.models import AuthToken
 
 from media_pipeline import storage
 from media_pipeline.models import VideoState
-from tests.unit.media_pipeline.builders import a_video, an_asset
+from tests.unit.media_pipeline.builders import a_video, an_asset, kept_everywhere
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +112,40 @@ def test_other_methods_are_refused(film, owner):
 
 def test_a_token_that_is_no_text_is_nobodys(film):
     assert ask(film, "film/360.mp4", Authorization="Bearer \xff")[0] == 404
+
+
+def test_what_another_machine_made_is_served_with_ranges(bucket, film, owner, move):
+    kept_everywhere(film)
+    there = ask(film, "film/360.mp4", owner)
+    move("another")
+
+    here = ask(film, "film/360.mp4", owner)
+    part = ask(film, "film/360.mp4", owner, Range="bytes=10-19")
+
+    assert (here[0], here[2]) == (200, CONTENT)
+    assert here[1]["Content-Type"] == "video/mp4"
+    assert here[1]["ETag"] == there[1]["ETag"]
+    assert (part[0], part[2]) == (206, CONTENT[10:20])
+
+
+@pytest.mark.parametrize(
+    "path", ["../source", "film/../../source", "film/.listing", "film", "film/", "missing.mp4"]
+)
+def test_nothing_but_output_files_is_lent(bucket, film, owner, move, path):
+    kept_everywhere(film)
+    move("another")
+
+    assert ask(film, path, owner)[0] == 404
+    # Neither the source nor a whole folder was brought here to say no.
+    assert {file.name for file in storage.film_folder(film.pk).rglob("*") if file.is_file()} <= {".listing"}
+
+
+def test_a_file_that_the_bucket_has_while_it_is_away_is_worth_asking_for_again(bucket, film, owner, move):
+    kept_everywhere(film)
+    move("another")
+    bucket.kill()
+
+    status, headers, body = ask(film, "film/360.mp4", owner)
+
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "store of files" in json.loads(body)["detail"]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from jobs.errors import Permanent
+from jobs.errors import Permanent, Transient
 from jobs.models import Job
 from media_pipeline import lifecycle, storage, tasks
 from media_pipeline.engine.plan import Plan
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState
-from tests.unit.media_pipeline.builders import a_film_file, a_video
+from tests.unit.media_pipeline.builders import a_film_file, a_video, kept_everywhere
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +45,10 @@ def facts_of(video: Video) -> tuple:
         Job.objects.count(),
         Video.objects.values("state", "progress").get(pk=video.pk),
     )
+
+
+def times_of(folder) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def states_of(video: Video) -> dict[str, str]:
@@ -124,6 +128,64 @@ def test_package_and_finish(probed, django_capture_on_commit_callbacks):
     assert {"hls", "dash", "mp4", "poster", "thumbnail", "storyboard"} <= kinds
     assert not (storage.film_folder(probed.pk) / "work").exists()
     assert probed.vmaf is None or 0 <= probed.vmaf <= 100
+
+
+def test_each_step_may_run_on_another_machine(bucket, video, move):
+    """Nothing is shared but database and bucket: each job finds an empty disk."""
+    name = str(video.pk)
+    kept_everywhere(video)
+    jobs = [
+        (tasks.probe, ()),
+        (tasks.encode, (0,)),
+        (tasks.audio, ()),
+        (tasks.grab_thumbnails, ()),
+        (tasks.process_thumbnails, ()),
+        (tasks.storyboard, ()),
+        (tasks.subtitles, ()),
+        (tasks.package, ()),
+        (tasks.finish, ()),
+    ]
+
+    for number, (task, args) in enumerate(jobs):
+        move(f"machine {number}")
+        task(name, *args)
+        move(f"machine {number}, repeated")
+        task(name, *args)
+
+    video.refresh_from_db()
+    assert (video.state, video.progress) == (VideoState.READY, 100)
+    assert video.vmaf > 0
+    move("web")
+    for asset in Asset.objects.filter(video=video):
+        path = storage.output_file(video.pk, asset.path)
+        assert path is not None
+        assert path.stat().st_size == asset.bytes
+    assert not [key for key in bucket.objects() if "/work/" in key]
+
+
+def test_a_step_that_is_repeated_elsewhere_makes_nothing_again(bucket, probed, move):
+    kept_everywhere(probed)
+    tasks.encode(str(probed.pk), 0)
+    before, times = bucket.objects(), times_of(storage.chunk_folder(probed.pk, 0))
+    move("another")
+
+    tasks.encode(str(probed.pk), 0)
+
+    assert bucket.objects() == before
+    assert times_of(storage.chunk_folder(probed.pk, 0)) == times
+
+
+def test_a_step_waits_for_a_bucket_that_is_away(bucket, probed, move):
+    kept_everywhere(probed)
+    move("another")
+    bucket.kill()
+
+    with pytest.raises(Transient):
+        tasks.audio(str(probed.pk))
+    bucket.start()
+    tasks.audio(str(probed.pk))
+
+    assert states_of(probed)["audio"] == StepState.DONE
 
 
 def test_a_chunk_that_is_there_is_not_encoded_again_by_the_next_run(probed):

@@ -16,6 +16,7 @@ from tests.unit.media_pipeline.builders import (
     a_resumable_upload,
     a_video,
     expired,
+    kept_everywhere,
     resumable_file,
 )
 
@@ -79,6 +80,46 @@ def test_files_without_a_film_go_and_films_stay(owner):
     sweep.sweep(timezone.now())
 
     assert [path.name for path in settings.MEDIA_FOLDER.iterdir()] == [str(film.pk)]
+
+
+def test_objects_without_a_film_go_once_they_are_old_and_films_stay(bucket, owner, move):
+    orphan, film = kept_everywhere(a_video(owner)), kept_everywhere(a_video(owner, VideoState.READY))
+    orphan_id = orphan.pk
+    orphan.delete()
+    move("another")
+
+    sweep.remove_orphans()
+    young = bucket.objects()
+    removed = sweep.remove_orphans(older_than_seconds=-1)
+
+    assert sorted(young) == sorted([f"{orphan_id}/source", f"{film.pk}/source"])
+    assert removed == 1
+    assert bucket.objects() == [f"{film.pk}/source"]
+
+
+def test_work_that_the_last_step_left_goes_a_day_after(bucket, owner):
+    now = timezone.now()
+    finished = {"young": timedelta(hours=1), "old": timedelta(hours=30)}
+    films = {name: a_video(owner, VideoState.READY, finished_at=now - age) for name, age in finished.items()}
+    for film in films.values():
+        storage.work_folder(film.pk, "audio").mkdir()
+        (storage.work_folder(film.pk, "audio") / "audio.mp4").write_bytes(b"sound")
+        kept_everywhere(film)
+
+    sweep.sweep(now)
+
+    assert {key.partition("/")[0] for key in bucket.objects() if "/work/" in key} == {str(films["young"].pk)}
+    assert not (storage.film_folder(films["old"].pk) / "work").exists()
+    assert (storage.film_folder(films["young"].pk) / "work").exists()
+
+
+def test_parts_of_uploads_that_broke_off_go(bucket):
+    # moto's uploads were all begun in 2010.
+    bucket.client("s3").create_multipart_upload(Bucket=bucket.bucket, Key="a/source")
+
+    sweep.sweep(timezone.now())
+
+    assert not bucket.client("s3").list_multipart_uploads(Bucket=bucket.bucket).get("Uploads")
 
 
 def test_a_film_that_nothing_works_on_is_ended_so_that_it_can_be_retried(owner):

@@ -72,6 +72,34 @@ def test_what_is_no_film_gets_400_at_the_field(owner, content, why):
     assert list(settings.UPLOAD_FOLDER.iterdir()) == []
 
 
+def test_an_accepted_upload_is_in_the_bucket(bucket, owner):
+    video_id = upload(client_of(owner)).json()["id"]
+
+    assert bucket.objects() == [f"{video_id}/source"]
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_while_the_bucket_is_away_an_upload_is_refused_for_now_and_nothing_is_left(bucket, owner, is_resumed):
+    client, resumed = client_of(owner), a_resumable_upload(owner, FILM)
+    bucket.kill()
+
+    def send():
+        if not is_resumed:
+            return upload(client)
+        return client.post("/api/videos", {"upload": str(resumed.pk)}, content_type="application/json")
+
+    refused, left = send(), list(settings.MEDIA_FOLDER.glob("[!.]*"))
+    videos = Video.objects.count()
+    bucket.start()
+    accepted = send()
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert "store of files" in refused.json()["detail"]
+    assert (left, videos) == ([], 0)
+    assert accepted.status_code == 202
+    assert bucket.objects() == [f"{accepted.json()['id']}/source"]
+
+
 def test_an_upload_without_a_film_gets_400(owner):
     answer = client_of(owner).post("/api/videos", {"title": "x"})
 

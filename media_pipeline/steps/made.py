@@ -1,0 +1,20 @@
+"""What a step makes: found where an earlier attempt made it, on whatever machine, and kept for all others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from media_pipeline import storage, tidy
+
+
+@contextmanager
+def made(into: Path) -> Iterator[None]:
+    """Have the folder `into` here before the block if any attempt has made it whole, and in the bucket after it.
+
+    What the block makes is kept before the step records it: no machine is sent for what only this one has. Raises
+    Permanent where the film was removed meanwhile. Twice: nothing is made, nothing sent.
+    """
+    storage.lend(into)
+    yield
+    storage.keep(into)
+    tidy.tidy_this_machine()
