@@ -1,0 +1,17 @@
+"""`manage.py deposit_films`: for an installation that is given a bucket after it has films."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from media_pipeline import deposit
+
+
+class Command(BaseCommand):
+    """Give the bucket the films that only this machine has."""
+
+    help = "After STORAGE_URL was set: give the bucket the films that only this machine has. May be repeated."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Send what is not there yet, and say how many films it was about."""
+        print(f"{deposit.deposit_films()} films sent")
