@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from accounts import extensions, queries
 from accounts.models import Export, ExportState, User
+from api import bucket
 from jobs.current import checkpoint
 from jobs.enqueue import enqueue
 
@@ -39,9 +41,9 @@ def request_export(user: User) -> Export:
 
 
 def write(export_id: str) -> None:
-    """Write the archive and mark the export ready.
+    """Write the archive, into the bucket where there is one, and mark the export ready.
 
-    Twice: nothing once it is ready. Written under a temporary name, renamed, then recorded: an attempt that
+    Twice: nothing once it is ready. Written under a temporary name, renamed or sent, then recorded: an attempt that
     was cut off leaves nothing that anyone could download.
     """
     wanted = queries.running_export(export_id).select_related("user").first()
@@ -53,12 +55,15 @@ def write(export_id: str) -> None:
     draft = path.with_name(f"{path.stem}.{uuid4().hex}.part")
     try:
         _write_archive(draft, wanted.user)
-        draft.replace(path)
+        if bucket.is_used():
+            bucket.put(_key(wanted.pk), draft)
+        else:
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     ready = queries.running_export(export_id).update(state=ExportState.READY, finished_at=timezone.now())
     if ready != 1 and not Export.objects.filter(pk=export_id).exists():
-        path.unlink(missing_ok=True)  # the user left meanwhile
+        _remove_archives([wanted.pk])  # the user left meanwhile
     log.info("export_written", export_id=export_id, user_id=str(wanted.user_id))
 
 
@@ -68,11 +73,29 @@ def archive_path(export_id: UUID) -> Path:
     return folder / f"{export_id}.zip"
 
 
+@contextmanager
+def archive(wanted: Export) -> Iterator[Path]:
+    """Lend the archive's file to the block, which may open it; there is none at the path where the archive is gone.
+
+    From a bucket it is fetched each time: a copy that stays here would outlive the account.
+    """
+    path = archive_path(wanted.pk)
+    if path.exists() or not bucket.is_used():
+        yield path
+        return
+    copy = path.with_name(f"{path.stem}.{uuid4().hex}.part")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _fetch(wanted, copy)
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
 def discard(exports: QuerySet[Export]) -> int:
     """Delete these exports with their archives and return how many. Twice: the second call finds none."""
     ids = list(exports.values_list("pk", flat=True))
-    for export_id in ids:
-        archive_path(export_id).unlink(missing_ok=True)
+    _remove_archives(ids)
     return Export.objects.filter(pk__in=ids).delete()[0]
 
 
@@ -83,6 +106,27 @@ def forget_expired(now: datetime) -> int:
         if draft.stat().st_mtime < oldest:
             draft.unlink(missing_ok=True)
     return discard(queries.exports_before(now - KEPT_FOR))
+
+
+def _fetch(wanted: Export, copy: Path) -> None:
+    try:
+        bucket.fetch_all([(_key(wanted.pk), copy)])
+    except FileNotFoundError:
+        return
+    if wanted.finished_at is not None:
+        # The same time at each fetch, so the same ETag: a download that broke off goes on.
+        os.utime(copy, (wanted.finished_at.timestamp(),) * 2)
+
+
+def _remove_archives(ids: list[UUID]) -> None:
+    for export_id in ids:
+        archive_path(export_id).unlink(missing_ok=True)
+    if ids and bucket.is_used():
+        bucket.remove(_key(export_id) for export_id in ids)
+
+
+def _key(export_id: UUID) -> str:
+    return f"exports/{archive_path(export_id).name}"
 
 
 def _write_archive(path: Path, user: User) -> None:

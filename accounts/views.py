@@ -249,10 +249,10 @@ class ExportArchive(OwnExport):
     @extend_schema(operation_id="account_export_archive", responses=PARTS)
     def get(self, request: Request, id: str) -> HttpResponseBase:  # type: ignore[override]  # noqa: A002
         """Download the ZIP."""
-        path = export.archive_path(self.get_object().pk)
-        return async_to_sync(serve_file)(
-            cast(HttpRequest, request), path, "application/zip", save_as="offstage-export.zip"
-        )
+        with export.archive(self.get_object()) as path:
+            return async_to_sync(serve_file)(
+                cast(HttpRequest, request), path, "application/zip", save_as="offstage-export.zip"
+            )
 
 
 class Projects(generics.ListCreateAPIView[Project]):

@@ -299,6 +299,29 @@ async def _read(answer):
     return b"".join([piece async for piece in answer.streaming_content])
 
 
+def test_an_export_that_another_machine_wrote_is_downloaded_and_no_copy_stays(
+    a_user, as_user, settings, bucket, tmp_path
+):
+    settings.ACCOUNT_EXPORTERS = []
+    settings.OFFSTAGE_DATA = tmp_path / "worker"
+    user = a_user()
+    client, wanted = as_user(user), export.request_export(user)
+    export.write(str(wanted.pk))
+    settings.OFFSTAGE_DATA = tmp_path / "web"
+
+    whole, again = (client.get(f"/api/account/exports/{wanted.pk}/archive") for _ in range(2))
+    part = client.get(f"/api/account/exports/{wanted.pk}/archive", headers={"Range": "bytes=0-1"})
+    body = async_to_sync(_read)(whole)
+    export.discard(user.exports.all())
+
+    assert zipfile.is_zipfile(BytesIO(body))
+    assert whole.headers["ETag"] == again.headers["ETag"]
+    assert (part.status_code, async_to_sync(_read)(part)) == (206, b"PK")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert bucket.objects() == []
+    async_to_sync(_read)(again)
+
+
 def test_an_export_is_its_owners_alone(a_user, as_user):
     wanted = export.request_export(a_user())
     export.write(str(wanted.pk))

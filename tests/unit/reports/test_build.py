@@ -49,6 +49,17 @@ def test_a_repeat_after_a_crash_before_recording_writes_the_same_files(report, f
     assert {path.name: path.read_bytes() for path in (folder / str(report.pk)).iterdir()} == before
 
 
+def test_a_report_that_one_machine_writes_is_read_by_another(report, folder, bucket):
+    build(str(report.pk), NOW)
+
+    report.refresh_from_db()
+    names = [report.html, report.csv, report.pdf]
+    assert sorted(bucket.objects()) == sorted(f"reports/{report.pk}/{name}" for name in names)
+    assert not folder.exists()
+    assert files.read(report.pk, report.pdf).startswith(b"%PDF")
+    assert files.read(report.pk, "never-written.pdf") is None
+
+
 def test_a_report_that_is_gone_is_a_permanent_failure():
     with pytest.raises(Permanent):
         build("00000000-0000-4000-8000-000000000000", NOW)
