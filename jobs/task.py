@@ -1,6 +1,7 @@
 """A run of a job, top to bottom: let through, claim, run, judge, settle."""
 
 import os
+import time
 from contextlib import nullcontext
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -19,6 +20,9 @@ from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
 
 log = structlog.get_logger(__name__)
+
+#: How long a finished job waits before it asks again for a database that is away.
+SETTLE_AGAIN_SECONDS = 0.2
 
 
 class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types alone
@@ -152,7 +156,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
                 result = self._result_of_body(claimed, job, use)
                 faultpoints.reach("run.ran")
                 if not job.replaced:
-                    settle.succeed(settle.Attempt.of(claimed), result)
+                    _succeed(settle.Attempt.of(claimed), result)
         finally:
             self.request.update(dict.fromkeys(lent))
         faultpoints.reach("run.committed")
@@ -173,6 +177,25 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
 def worker_name(node: str, pid: int | None = None) -> str:
     """Return the name under which a worker process claims."""
     return f"{node}/{pid or os.getpid()}"
+
+
+def _succeed(attempt: settle.Attempt, result: Any) -> None:
+    """Settle a success; where the database is away, as soon as it is back and while the lease lasts.
+
+    The body is done, and what it did outside the database, a mail say, can't be taken back: a session that ends in just
+    this moment must not make it run again. Settled without our knowing, it is not ours any more: raises LeaseLost.
+    """
+    gives_up_at = time.monotonic() + settings.JOB_LEASE_SECONDS
+    while True:
+        try:
+            return settle.succeed(attempt, result)
+        except (OperationalError, InterfaceError):
+            # Inside the body's own transaction there is nothing left to settle: its effect went with the session.
+            if connection.in_atomic_block or connection.is_usable() or time.monotonic() > gives_up_at:
+                raise
+            log.warning("settling_again")
+            connection.close()
+            time.sleep(SETTLE_AGAIN_SECONDS)  # noqa: TID251 - an outage ends by itself; this process has nothing else to do
 
 
 def _outcome_of(error: Exception, claimed: queries.Claimed) -> Exception:

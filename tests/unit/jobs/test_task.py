@@ -57,6 +57,13 @@ def lose_session():
         end_session(effects.session())
 
 
+@job("test.lose_session_at_last", **LINE)
+def lose_session_at_last():
+    """Do what can't be taken back; then the session ends."""
+    effects.leave("effect")
+    end_session(effects.session())
+
+
 @job("test.ask_for_time", **LINE)
 def ask_for_time():
     raise Transient("slow down", retry_after=3600)
@@ -157,6 +164,16 @@ def test_a_success_that_the_database_did_not_take_is_no_success_and_no_failure_f
     assert reread(job_id).state == "succeeded"
     assert [effect.attempt for effect in effect_table.of(job_id)] == [2]
     assert Job.objects.count() == 1
+
+
+def test_what_is_done_is_not_done_again_because_the_session_ended_before_it_was_settled(effect_table):
+    job_id = enqueue("test.lose_session_at_last")
+
+    deliver(job_id)
+
+    row = reread(job_id)
+    assert (row.state, row.attempts) == ("succeeded", 1)
+    assert len(effect_table.of(job_id)) == 1
 
 
 @pytest.fixture
