@@ -47,12 +47,13 @@ def _kind(result: Result) -> str:
 
 
 def _cell(results: list[Result]) -> str:
-    """Return done of asked for, lost, doubled; median and worst recovery."""
+    """Return done of asked for, lost, doubled; of its faults' recoveries the middle median, and the worst."""
     if not results:
         return ""
     asked, done, lost, doubled = _sums(results, "asked", "done", "lost", "doubled")
-    seconds = [second for result in results for second in result.verdict.seconds] or [0.0]
-    said = f"{done} of {asked}, {lost}, {doubled}; {median(seconds):.1f} s, {max(seconds):.1f} s"
+    recoveries = [result.verdict.seconds or [0.0] for result in results]
+    middle, worst = median(map(median, recoveries)), max(map(max, recoveries))
+    said = f"{done} of {asked}, {lost}, {doubled}; {middle:.1f} s, {worst:.1f} s"
     broken = sum(not result.is_good for result in results)
     return f"{said}, **{broken} broken**" if broken else said
 
