@@ -15,8 +15,14 @@ def transport_options(broker_url: str) -> Mapping[str, Any]:
 
 def worker_options(broker_url: str) -> Mapping[str, Any]:
     """Return the Celery settings that only make sense on the broker behind `broker_url`."""
-    # A worker holds only what it runs, so a free one is never passed over. Other transports warn and ignore it.
-    return {"worker_disable_prefetch": True} if _kind(broker_url) == "redis" else {}
+    match _kind(broker_url):
+        case "redis":
+            # A worker holds only what it runs, so a free one is never passed over. Other transports warn and ignore it.
+            return {"worker_disable_prefetch": True}
+        case "amqp":
+            # A connection that died without a word is noticed after twice that; Celery's own is two minutes.
+            return {"broker_heartbeat": 10}
+    return {}
 
 
 def repair(broker_url: str) -> None:

@@ -38,7 +38,11 @@ def test_only_aws_itself_is_spoken_to_over_tls(url, is_secure):
 
 def test_prefetch_is_off_where_the_broker_can_do_without():
     assert brokers.worker_options("redis://a") == {"worker_disable_prefetch": True}
-    assert brokers.worker_options("amqp://a") == brokers.worker_options("sqs://") == {}
+    assert brokers.worker_options("sqs://") == {}
+
+
+def test_a_silent_connection_to_rabbitmq_is_noticed_within_half_a_minute():
+    assert 2 * brokers.worker_options("amqp://a")["broker_heartbeat"] < 30
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+socket", "amqp", "amqps", "sqs"])
