@@ -1,6 +1,5 @@
 """What is done to files and folders on this machine's disk, whosever they are."""
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -52,12 +51,3 @@ def age_seconds(path: Path) -> float:
     except FileNotFoundError:
         return 0.0
     return time.time() - max(changes)
-
-
-def sync_directory(directory: Path) -> None:
-    """Return once the directory is on the disk: a rename is only then."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

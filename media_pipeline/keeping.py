@@ -23,7 +23,7 @@ from django.conf import settings
 from api import bucket
 from jobs.errors import Permanent
 from media_pipeline import queries
-from media_pipeline.engine.atomic import building
+from media_pipeline.engine.atomic import building, sync
 
 GONE: Final = "The film's files are gone."
 LENT: Final = ".lent"
@@ -164,9 +164,7 @@ def _file(key: str, place: Path, changed_ns: int | None = None) -> Path:
     draft.parent.mkdir(parents=True, exist_ok=True)
     try:
         bucket.fetch_all([(key, draft)])
-        with draft.open("rb") as file:
-            # A copy that a power cut emptied would be taken for the film.
-            os.fsync(file.fileno())
+        sync(draft)  # a copy that a power cut emptied would be taken for the film
         if changed_ns is not None:
             os.utime(draft, ns=(changed_ns, changed_ns))
         place.parent.mkdir(parents=True, exist_ok=True)

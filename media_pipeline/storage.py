@@ -25,6 +25,7 @@ from django.conf import settings
 from api import bucket
 from jobs.errors import Permanent
 from media_pipeline import disk, keeping, queries
+from media_pipeline.engine.atomic import sync
 from media_pipeline.errors import NoRoom, UploadBusy, UploadGone
 from media_pipeline.keeping import GONE, keep, lend
 
@@ -82,7 +83,7 @@ def take_over(upload: Path, video_id: UUID | str) -> str:
     folder.mkdir(parents=True)
     upload.replace(folder / SOURCE_NAME)
     for directory in (folder, folder.parent):
-        disk.sync_directory(directory)
+        sync(directory)
     return SOURCE_NAME
 
 
@@ -140,7 +141,7 @@ def make_upload(upload_id: UUID) -> None:
     path = _upload(upload_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(exist_ok=False)
-    disk.sync_directory(path.parent)
+    sync(path.parent)
 
 
 def upload_head(upload_id: UUID, count: int) -> bytes:
@@ -170,7 +171,7 @@ def take_over_upload(upload_id: UUID) -> str:
             disk.remove_empty(folder)
             raise UploadGone(LOST) from error
     for directory in (folder, folder.parent):
-        disk.sync_directory(directory)
+        sync(directory)
     return SOURCE_NAME
 
 

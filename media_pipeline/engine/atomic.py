@@ -21,7 +21,7 @@ def building(into: Path) -> Iterator[Path]:
     folder.mkdir()
     try:
         yield folder
-        _sync(folder)
+        _sync_all(folder)
         _rename(folder, into)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -34,16 +34,17 @@ def _rename(folder: Path, into: Path) -> None:
         # rename(2) does not replace a folder that holds files: another attempt has finished the same work.
         if not into.is_dir():
             raise
-    _sync_one(into.parent)
+    sync(into.parent)
 
 
-def _sync(folder: Path) -> None:
+def _sync_all(folder: Path) -> None:
     for path in folder.rglob("*"):
-        _sync_one(path)
-    _sync_one(folder)
+        sync(path)
+    sync(folder)
 
 
-def _sync_one(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return once the file's bytes, or the folder's names, are on the disk: a rename is only when its folder is."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
