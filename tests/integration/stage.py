@@ -1,6 +1,7 @@
 """The ledger with real processes around it: a broker of the test's own, workers and relays on the test database."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -198,6 +199,18 @@ def broker_of_this_process(url: str) -> Iterator[None]:
     finally:
         conf.broker_url = former
         current_app._after_fork()
+
+
+@contextmanager
+def broker_that_nobody_calls() -> Iterator[None]:
+    """Make the test's own process speak to a broker that never answers; a call of it fails the test."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setblocking(False)
+        with broker_of_this_process(f"redis://127.0.0.1:{door.getsockname()[1]}/0"):
+            yield
+        with suppress(BlockingIOError):
+            door.accept()[0].close()
+            raise AssertionError("the broker was called")
 
 
 def _command(process: psutil.Process) -> list[str]:

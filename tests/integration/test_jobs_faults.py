@@ -2,10 +2,7 @@
 
 import os
 import signal
-import socket
-import time
 
-import pytest
 from celery import signature
 
 from jobs.canvas import chord, step
@@ -16,7 +13,7 @@ from tests.eventually import eventually
 from tests.integration.stage import (
     LEASE_SECONDS,
     REPUBLISH_SECONDS,
-    broker_of_this_process,
+    broker_that_nobody_calls,
     end,
     holds,
     running_in,
@@ -28,14 +25,6 @@ from tests.integration.testtasks.settings import WORKER_STOP_SECONDS
 from tests.upstream import mended
 
 
-@pytest.fixture
-def refusing_port():
-    """A port that refuses whoever connects: bound, and nobody listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
-
-
 def fates_of(job_id):
     return list(JobError.objects.filter(job_id=job_id).values_list("fate", flat=True))
 
@@ -44,13 +33,11 @@ def notes_of(job_id):
     return [effect.note for effect in effects.of(job_id)]
 
 
-def test_asking_for_a_job_takes_no_broker_and_the_job_runs_once_one_is_there(stage, refusing_port):
+def test_asking_for_a_job_takes_no_broker_and_the_job_runs_once_one_is_there(stage):
     stage.broker.kill()
-    with broker_of_this_process(f"redis://127.0.0.1:{refusing_port}/0"):
-        started_at = time.monotonic()
+    with broker_that_nobody_calls():
         job_id = enqueue("test.note", "asked while the broker was away")
         chord_id = enqueue(chord([step("test.note", 1), step("test.note", 2)], signature("test.note")))
-        assert time.monotonic() - started_at < 0.3
 
     worker = stage.start_worker(ready=False)
     eventually(lambda: "relay_paused" in worker.log.read_text(), within_seconds=20)
@@ -170,13 +157,13 @@ def test_a_killed_worker_leaves_its_job_to_another_one(stage):
     job_id = enqueue("test.linger_first", 30)
     running_in(job_id)
     relays = worker.relays()
-    stage.start_worker()
-    killed_at = time.monotonic()
+    another = stage.start_worker()
+    eventually(lambda: "relay_started" in another.log.read_text(), within_seconds=20)
 
     os.kill(worker.pid, signal.SIGKILL)
 
-    settled(job_id)
-    assert time.monotonic() - killed_at < LEASE_SECONDS + 3
+    # By its lease: nobody acknowledges for the dead, and the broker gives nothing back for hours.
+    settled(job_id, within_seconds=LEASE_SECONDS + 10)
     assert fates_of(job_id) == ["lost"]
     eventually(lambda: not any(relay.is_running() for relay in relays))
 
@@ -216,12 +203,10 @@ def test_a_worker_told_to_stop_hands_back_what_it_cannot_finish_and_no_attempt_i
     worker = stage.start_worker()
     job_id = enqueue("test.linger_first", 60)
     running_in(job_id)
-    told_at = time.monotonic()
 
     worker.process.send_signal(signal.SIGTERM)
 
     worker.process.wait(15)
-    assert time.monotonic() - told_at < 15
     job = Job.objects.get(pk=job_id)
     assert (job.state, job.attempts) == ("queued", 0)
     assert fates_of(job_id) == []

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from tests.integration.stage import broker_of_this_process
+from tests.integration.stage import broker_of_this_process, broker_that_nobody_calls
 from tests.integration.testtasks import effects, tasks
 
 
@@ -34,6 +34,13 @@ def other(transactional_db):
 
 def _close_connection():
     connection.close()
+
+
+@pytest.fixture
+def unheard_broker():
+    """Make this process speak to a broker that never answers; a call of it fails the test."""
+    with broker_that_nobody_calls():
+        yield
 
 
 @pytest.fixture

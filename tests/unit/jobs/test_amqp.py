@@ -1,23 +1,12 @@
 """The one door: whatever way a task is asked for, a row is written and the broker is not spoken to."""
 
-import time
-
 import pytest
 from celery import Task, current_app, signature
 
-from jobs.canvas import chain, chord, group, step
+from jobs.canvas import chain, chord, group
 from jobs.models import Job
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(20), pytest.mark.usefixtures("refusing_broker")]
-
-#: Of a broker that refuses, Celery itself would learn after seconds.
-AT_ONCE_SECONDS = 0.5
-
-
-@pytest.fixture(autouse=True, scope="module")
-def warm():
-    """The first of a process imports; that is not what is timed."""
-    chain(step("test.note"), group(step("test.note"))).clone()
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(20), pytest.mark.usefixtures("unheard_broker")]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,9 +42,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
-def test_every_way_to_ask_writes_a_row_at_once_while_the_broker_is_away(ask):
-    started_at = time.monotonic()
+def test_every_way_to_ask_writes_a_row_and_leaves_the_broker_alone(ask):
     ask()
 
-    assert time.monotonic() - started_at < AT_ONCE_SECONDS
     assert Job.objects.filter(state="queued").exists()

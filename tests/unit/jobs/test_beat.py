@@ -1,6 +1,5 @@
 """Each due moment of a schedule entry is one job, whoever asks for it and however late."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -149,13 +148,11 @@ def test_an_entry_that_names_no_task_stops_no_other():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(20)
-def test_beat_ticks_while_the_broker_is_away(refusing_broker):
+def test_beat_ticks_and_leaves_the_broker_alone(unheard_broker):
     an_entry()
 
-    started_at = time.monotonic()
     scheduler().tick()
 
-    assert time.monotonic() - started_at < 1
     assert Job.objects.get().name == "test.note"
 
 
