@@ -61,11 +61,12 @@ class Heartbeat(threading.Thread):
             job.lease_lost = time.monotonic() - self._renewed_at > settings.JOB_LEASE_SECONDS
 
     def _ask(self, job: CurrentJob) -> None:
-        lease_seconds = settings.JOB_LEASE_SECONDS
+        lease_seconds, asked_at = settings.JOB_LEASE_SECONDS, time.monotonic()
         # A third: a heartbeat may fail before the lease runs out.
-        if time.monotonic() - self._renewed_at >= lease_seconds / 3:
+        if asked_at - self._renewed_at >= lease_seconds / 3:
             answer = queries.renew_lease(job.id, job.token, lease_seconds)
-            self._renewed_at = time.monotonic()
+            # Not when the answer came: the lease counts from some moment before that.
+            self._renewed_at = asked_at
         else:
             answer = queries.look_at_lease(job.id, job.token)
         if self._job is job:
