@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The installer; where it has no build for this machine, pip does the same more slowly.
 UV := uv==0.13.9
+# Where Python may not keep what it has compiled, each of a stack's processes would compile Django and Celery anew.
+COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--annotation-style line --custom-compile-command "make lock"
 
@@ -80,7 +82,7 @@ if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/
 fi; \
 echo "installing $<"; \
 [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) || true; \
-VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --requirement $< \
+VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(COMPILED) --requirement $< \
 	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<; \
 touch $@
 endef
