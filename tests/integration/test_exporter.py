@@ -1,10 +1,13 @@
 """The exporter beside a real broker, worker and database, and beside ones that do not answer."""
 
+import time
+
 import httpx
 import pytest
 from django.db import connection, transaction
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.exporter import ledger
 from jobs.enqueue import enqueue
 from tests.eventually import eventually
 from tests.integration.stage import settled
@@ -129,8 +132,11 @@ def test_a_database_that_hangs_costs_no_scrape(stage):
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("lock table jobs_job in access exclusive mode")
+        began = time.monotonic()
         shown = exporter.total("offstage_outbox_unpublished")
+        took_seconds = time.monotonic() - began
         eventually(lambda: exporter.sources()["ledger"] == 0, within_seconds=30)
 
     assert (waiting, shown) == (1, 1)
+    assert took_seconds < ledger.PATIENCE_SECONDS + 1
     eventually(lambda: exporter.sources()["ledger"] == 1, within_seconds=30)

@@ -163,7 +163,7 @@ def test_a_killed_worker_leaves_its_job_to_another_one(stage):
     os.kill(worker.pid, signal.SIGKILL)
 
     # By its lease: nobody acknowledges for the dead, and the broker gives nothing back for hours.
-    settled(job_id, within_seconds=LEASE_SECONDS + 10)
+    settled(job_id, within_seconds=LEASE_SECONDS + 3)
     assert fates_of(job_id) == ["lost"]
     eventually(lambda: not any(relay.is_running() for relay in relays))
 

@@ -1,6 +1,7 @@
 """The ledger's metrics, and a database that does not answer."""
 
 import threading
+import time
 
 import pytest
 from django.db import OperationalError, connection
@@ -132,7 +133,11 @@ def test_a_scrape_does_not_wait_for_a_reading_that_hangs():
     reader.read = hangs.wait
     threading.Thread(target=reader.run, daemon=True).start()
 
-    assert reader.fresh(patience_seconds=0.2) == Reading()
+    began = time.monotonic()
+    reading = reader.fresh(patience_seconds=0.2)
+
+    assert reading == Reading()
+    assert time.monotonic() - began < 2
     # Left waiting on purpose, as the exporter would: the thread is a daemon.
 
 
