@@ -1,6 +1,5 @@
 """Webhooks as the API's users see them."""
 
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from accounts.models import Webhook
 from api import sealing
 
 URL = "https://hooks.example.org/1?key=k"
+UNKNOWN = "0b7e6e1c-5f0e-4d0c-9a55-3c2f6a1d9e10"
 
 
 @pytest.mark.parametrize("path", ["/api/webhooks", "/api/webhooks/"])
@@ -110,7 +110,7 @@ def test_another_ones_webhook_is_not_there(a_user, as_user):
     assert Webhook.objects.filter(pk=theirs.pk).exists()
 
 
-@pytest.mark.parametrize("unknown", [str(uuid.uuid4()), "-" * 36])
+@pytest.mark.parametrize("unknown", [UNKNOWN, "-" * 36])
 def test_a_webhook_that_is_not_there_answers_404(a_user, as_user, unknown):
     assert as_user(a_user()).delete(f"/api/webhooks/{unknown}").status_code == 404
 
@@ -121,7 +121,7 @@ def test_a_webhook_that_is_not_there_answers_404(a_user, as_user, unknown):
     [
         ("get", "/api/webhooks"),
         ("post", "/api/webhooks"),
-        ("delete", f"/api/webhooks/{uuid.uuid4()}"),
+        ("delete", f"/api/webhooks/{UNKNOWN}"),
     ],
 )
 def test_a_stranger_gets_401_and_is_told_how(api, method, path):

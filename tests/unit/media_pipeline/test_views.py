@@ -15,6 +15,7 @@ from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_a
 
 pytestmark = pytest.mark.django_db
 
+UNKNOWN = "0b7e6e1c-5f0e-4d0c-9a55-3c2f6a1d9e10"
 FILM = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 64
 
 
@@ -116,7 +117,7 @@ def test_an_upload_over_the_limit_gets_400(owner, settings):
     assert "larger than the 50 bytes" in answer.json()["file"][0]
 
 
-@pytest.mark.parametrize("project", ["not-an-id", str(uuid4())])
+@pytest.mark.parametrize("project", ["not-an-id", UNKNOWN])
 def test_an_unknown_project_gets_400(owner, project):
     answer = upload(client_of(owner), project=project)
 
@@ -295,7 +296,7 @@ def test_a_film_is_its_owners_alone(owner, stranger, method, path):
     assert Video.objects.filter(pk=video.pk, state=VideoState.QUEUED).exists()
 
 
-@pytest.mark.parametrize("path", ["", f"/{uuid4()}", f"/{uuid4()}/events"])
+@pytest.mark.parametrize("path", ["", f"/{UNKNOWN}", f"/{UNKNOWN}/events"])
 def test_a_stranger_without_a_token_gets_401(db, path):
     answer = Client().get(f"/api/videos{path}")
 
