@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from config import running
+
 ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
@@ -188,10 +190,15 @@ class Variable:
 def load() -> Env:
     """Return the environment of this process, read once; end the program where a variable does not parse."""
     try:
-        return read({**_env_file(os.environ), **os.environ})
+        return read(_given())
     except BadVariable as error:
         print(f"offstage: {error}", file=sys.stderr)  # noqa: T201 (no logging yet: it is configured from this)
         raise SystemExit(2) from None
+
+
+def announce_stack() -> None:
+    """Tell other processes with the same data folder what this stack was given; see config/running.py."""
+    running.announce(load().data, _given())
 
 
 def select_settings() -> None:
@@ -339,6 +346,13 @@ def _read(get: _Reader) -> Env:
         logs,
         fault_point,
     )
+
+
+def _given() -> dict[str, str]:
+    """Return the variables of this process, those of the file, and those of a running stack where neither sets them."""
+    given = {name: value for name, value in {**_env_file(os.environ), **os.environ}.items() if value.strip()}
+    data = _Reader(given)("OFFSTAGE_DATA", "var", _folder)
+    return {**running.variables(data), **given}
 
 
 def _env_file(environ: Mapping[str, str]) -> dict[str, str]:
