@@ -1,14 +1,15 @@
 """HTTP to addresses that users gave us: https only, and never into our own network.
 
-The address is judged on the connection itself, after the name was resolved and before a byte is sent. A check
+The name is resolved once for each connection, its addresses are judged, and only those are connected to. A check
 beforehand would ask the name server once and the connection again, and the second answer may differ (DNS
 rebinding); it would also make the request that stores the address wait for a stranger's name server.
 """
 
-import ipaddress
+import re
 import socket
+import unicodedata
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -20,13 +21,17 @@ from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
+from accounts.public_addresses import is_public
 from jobs.errors import Permanent, Transient
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_WAIT_SECONDS = 24 * 60 * 60
 """Longest wait that a stranger may ask for: a job that waits for ever is neither done nor dead."""
+MAX_ADDRESSES = 3
+"""Addresses of one host that are tried in turn."""
+_UNREADABLE = re.compile(r"[\x00-\x20\x7f\\]")
 INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
 
 
@@ -70,10 +75,13 @@ def fates(whose: str) -> Iterator[None]:
 
 def refuse_private(url: str, private_origins: Collection[str] = ()) -> None:
     """Raise PrivateAddress where the URL's text alone shows that `session` will not go there."""
+    if _UNREADABLE.search(url):
+        # urlsplit and the connection's own parser take different hosts out of such an address.
+        raise PrivateAddress(url)
     parts = urlsplit(url)
     if f"{parts.scheme}://{parts.netloc}" in private_origins:
         return
-    host = (parts.hostname or "").rstrip(".").lower()
+    host = _plain(parts.hostname or "")
     if parts.scheme != "https" or not host or parts.username is not None:
         raise PrivateAddress(url)
     if f".{host}".endswith(INSIDE):
@@ -87,14 +95,9 @@ def refuse_private(url: str, private_origins: Collection[str] = ()) -> None:
         raise PrivateAddress(url)
 
 
-def is_public(address: str) -> bool:
-    """Say whether an IP address is of the public internet. Source: IANA's special-purpose registries."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return inner.is_global
-    return ip.is_global and not ip.is_multicast
+def _plain(host: str) -> str:
+    """Return the host as IDNA maps it: full-width digits and ideographic full stops are digits and full stops."""
+    return re.sub("[\u3002\uff0e\uff61]", ".", unicodedata.normalize("NFKC", host)).rstrip(".").lower()
 
 
 def asked_seconds(retry_after: str | None) -> float | None:
@@ -126,12 +129,33 @@ class _Session(requests.Session):
 
 class _PublicConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        peer = str(connected.getpeername()[0])
-        if not is_public(peer):
-            connected.close()
-            raise PrivateAddress(peer)
-        return connected
+        """Connect to a public address of the host, by number: no second look-up can lead elsewhere."""
+        host = self._dns_host
+        addresses = _public_addresses(self, host, self.port)
+        try:
+            for address in addresses[:-1]:
+                self._dns_host = address
+                with suppress(NewConnectionError):
+                    return super()._new_conn()
+            self._dns_host = addresses[-1]
+            return super()._new_conn()
+        finally:
+            # Certificate and server name are the host's.
+            self._dns_host = host
+
+
+def _public_addresses(connection: HTTPSConnection, host: str, port: int | None) -> list[str]:
+    """Return the host's public addresses, a few. Raises PrivateAddress where it has others only."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+        raise NameResolutionError(host, connection, reason) from error
+    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    public = [address for address in addresses if is_public(address)]
+    if not public:
+        raise PrivateAddress(host)
+    return public[:MAX_ADDRESSES]
 
 
 class _PublicPool(HTTPSConnectionPool):

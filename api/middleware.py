@@ -74,8 +74,18 @@ class RequestContext:
         return answer
 
 
+# Routes whose id lets anybody in who knows it.
+SECRET_IDS = frozenset(("deletion", "leaving"))
+
+
 def shown_path(request: HttpRequest) -> str:
-    """Return the path without its query, and without a token that a player carries in it."""
+    """Return the path without its query, and without a token or a secret id in it."""
     match = request.resolver_match
-    token = match.kwargs.get("token") if match else None
-    return request.path.replace(token, "<token>") if token else request.path
+    if match is None:
+        return request.path
+    path = request.path
+    if token := match.kwargs.get("token"):
+        path = path.replace(token, "<token>")
+    if match.url_name in SECRET_IDS:
+        path = path.replace(match.kwargs["id"], "<id>")
+    return path

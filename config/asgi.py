@@ -1,4 +1,4 @@
-"""The web process: uvicorn serves `config.asgi:application`."""
+"""The application that `config/web_server.py` serves."""
 
 import tempfile
 
@@ -7,14 +7,17 @@ from django.core.asgi import get_asgi_application
 
 from config import env
 from config.services import ensure
-from media_pipeline.upload_limit import UploadLimit
 from media_pipeline.upload_stream import UploadStream
 
 env.select_settings()
 ensure(env.load())
+django_application = get_asgi_application()
+
+# It reads sessions and tokens: there are models only now.
+from config.request_guard import RequestGuard  # noqa: E402
 
 # Both stand before Django, whose handler reads a whole body before any limit or view of ours is asked.
-application = UploadLimit(UploadStream(get_asgi_application()))
+application = RequestGuard(UploadStream(django_application))
 # That body goes to a temporary file, and the system's own folder for those is memory on many machines.
 settings.UPLOAD_FOLDER.mkdir(parents=True, exist_ok=True)
 tempfile.tempdir = str(settings.UPLOAD_FOLDER)

@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from config import running
+
 ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
@@ -88,6 +90,19 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """How large, slow and many the requests of a client may be, before any view sees them."""
+
+    head_seconds: float
+    head_max_bytes: int
+    max_headers: int
+    anonymous_body_max_bytes: int
+    body_min_bytes_per_second: int
+    max_connections: int
+    per_connection: int
+
+
+@dataclass(frozen=True, slots=True)
 class Jobs:
     """How jobs are retried, leased, published and forgotten."""
 
@@ -146,6 +161,7 @@ class Uploads:
 
     expire_hours: int
     max_open: int
+    at_once: int
     silence_seconds: float
 
 
@@ -166,6 +182,7 @@ class Env:
     ports: Ports
     services: Services
     web: Web
+    requests: Requests
     jobs: Jobs
     mail: Mail
     push: Push
@@ -188,10 +205,15 @@ class Variable:
 def load() -> Env:
     """Return the environment of this process, read once; end the program where a variable does not parse."""
     try:
-        return read({**_env_file(os.environ), **os.environ})
+        return read(_given())
     except BadVariable as error:
         print(f"offstage: {error}", file=sys.stderr)  # noqa: T201 (no logging yet: it is configured from this)
         raise SystemExit(2) from None
+
+
+def announce_stack() -> None:
+    """Tell other processes with the same data folder what this stack was given; see config/running.py."""
+    running.announce(load().data, _given())
 
 
 def select_settings() -> None:
@@ -281,6 +303,15 @@ def _read(get: _Reader) -> Env:
         },
         login_max_failures=get("LOGIN_MAX_FAILURES", "10", _whole(1, 1000)),
     )
+    requests = Requests(
+        head_seconds=get("REQUEST_HEAD_SECONDS", "10", _seconds(0.1, 3600)),
+        head_max_bytes=get("REQUEST_HEAD_MAX_BYTES", "32768", _whole(1024, 2**20)),
+        max_headers=get("REQUEST_MAX_HEADERS", "100", _whole(10, 10_000)),
+        anonymous_body_max_bytes=get("ANONYMOUS_BODY_MAX_BYTES", "65536", _whole(1024, 2**30)),
+        body_min_bytes_per_second=get("BODY_MIN_BYTES_PER_SECOND", "500", _whole(0, 2**20)),
+        max_connections=get("MAX_CONNECTIONS", "1000", _whole(1, 100_000)),
+        per_connection=get("REQUESTS_PER_CONNECTION", "1000", _whole(1, 1_000_000)),
+    )
     jobs = Jobs(
         concurrency=get.optional("WORKER_CONCURRENCY", _whole(1, 512)) or os.cpu_count() or 1,
         stop_seconds=get("WORKER_STOP_SECONDS", "8", _seconds(0, 86_400)),
@@ -317,6 +348,7 @@ def _read(get: _Reader) -> Env:
     uploads = Uploads(
         expire_hours=get("UPLOAD_EXPIRE_HOURS", "24", _whole(1, 8760)),
         max_open=get("UPLOAD_MAX_OPEN", "10", _whole(1, 10_000)),
+        at_once=get("UPLOADS_AT_ONCE", "10", _whole(1, 10_000)),
         silence_seconds=get("UPLOAD_SILENCE_SECONDS", "10", _seconds(0.1, 3600)),
     )
     logs = Logs(
@@ -330,6 +362,7 @@ def _read(get: _Reader) -> Env:
         ports,
         services,
         web,
+        requests,
         jobs,
         mail,
         push,
@@ -339,6 +372,13 @@ def _read(get: _Reader) -> Env:
         logs,
         fault_point,
     )
+
+
+def _given() -> dict[str, str]:
+    """Return the variables of this process, those of the file, and those of a running stack where neither sets them."""
+    given = {name: value for name, value in {**_env_file(os.environ), **os.environ}.items() if value.strip()}
+    data = _Reader(given)("OFFSTAGE_DATA", "var", _folder)
+    return {**running.variables(data), **given}
 
 
 def _env_file(environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import logging
 import logging.config
+import re
 import sys
 from typing import TextIO, TypedDict
 
@@ -16,6 +17,8 @@ class LogSettings(TypedDict):
     format: str
 
 
+# Secrets in an address: in the query of a mailed link, in the path of an account's deletion.
+_IN_ADDRESS = re.compile(r"([?&](?:token|key|signature|secret)=|/account/deletions/)[^&\s\"'/]+")
 # No line of ours has such a field; a library's may.
 SECRETS = frozenset(("password", "token", "secret", "authorization", "cookie", "access_key", "secret_key"))
 
@@ -66,7 +69,9 @@ def configure(settings: LogSettings) -> None:
                 "django": {"handlers": [], "propagate": True},
                 "django.server": {"handlers": [], "propagate": True},
                 "uvicorn": {"handlers": [], "propagate": True},
-                "uvicorn.access": {"handlers": [], "propagate": True},
+                # Not propagated: uvicorn takes a handler above for the wish to log each request, and its lines hold
+                # the query, where a mail's link has its token.
+                "uvicorn.access": {"handlers": [], "propagate": False},
                 # One line a message at info, and each says no more than the job's own line.
                 "celery.worker.strategy": {"level": "WARNING"},
                 # aiosmtpd writes every address and every line of the conversation.
@@ -92,9 +97,11 @@ def configure(settings: LogSettings) -> None:
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Return the line with the value of every field that is named like a secret replaced."""
     event.pop("color_message", None)  # uvicorn says the event twice, the second time for a terminal
-    for name in event:
+    for name, value in event.items():
         if name.lower() in SECRETS:
             event[name] = "hidden"
+        elif isinstance(value, str) and "/" in value:
+            event[name] = _IN_ADDRESS.sub(r"\1hidden", value)
     return event
 
 

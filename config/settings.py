@@ -123,6 +123,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 TOKEN_DAYS = 30
 VERIFY_TOKEN_DAYS = 3
+ANONYMOUS_BODY_MAX_BYTES = ENV.requests.anonymous_body_max_bytes
+BODY_MIN_BYTES_PER_SECOND = ENV.requests.body_min_bytes_per_second
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.web.body_max_bytes
 LOGIN_MAX_FAILURES = ENV.web.login_max_failures
 LOGIN_LOCK_MINUTES = 15
@@ -226,6 +228,7 @@ WHISPER_MODEL = ENV.video.whisper_model
 
 UPLOAD_EXPIRE_HOURS = ENV.uploads.expire_hours
 UPLOAD_MAX_OPEN = ENV.uploads.max_open
+UPLOADS_AT_ONCE = ENV.uploads.at_once
 UPLOAD_SILENCE_SECONDS = ENV.uploads.silence_seconds
 
 # --- Logs

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import login, passwords, profile, queries, signup
 from accounts.models import User
 from api.throttle import guard
+from web import link_tokens
 from web.forms import AccessibleForm, AddressForm, LoginForm, NameForm, NewPasswordForm, SignupForm, TokenForm
 
 SHOWN_EXPORTS = 3
@@ -67,14 +68,16 @@ def log_out(request: HttpRequest) -> HttpResponse:
 @read_or_send
 def verify_email(request: HttpRequest) -> HttpResponse:
     """Prove an address. Only the button uses the token: mail scanners open every link they find."""
-    form = TokenForm(request.POST or None, initial={"token": request.GET.get("token", "")})
+    if moved := link_tokens.exchange(request):
+        return moved
+    form = TokenForm(request.POST or None, initial={"token": link_tokens.token_of(request)})
     if form.is_valid():
         with form.refusals():
             signup.verify(form.cleaned_data["token"], timezone.now())
     if _is_open(form):
         return _page(request, "verify_email", form)
     messages.success(request, "Your address is verified. Welcome!")
-    return redirect("login")
+    return link_tokens.forget(request, redirect("login"))
 
 
 @read_or_send
@@ -103,14 +106,16 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
 @read_or_send
 def reset_password(request: HttpRequest) -> HttpResponse:
     """Set a new password with the link of a mail."""
-    form = NewPasswordForm(request.POST or None, initial={"token": request.GET.get("token", "")})
+    if moved := link_tokens.exchange(request):
+        return moved
+    form = NewPasswordForm(request.POST or None, initial={"token": link_tokens.token_of(request)})
     if form.is_valid():
         with form.refusals():
             passwords.reset(form.cleaned_data["token"], form.cleaned_data["password"], timezone.now())
     if _is_open(form):
         return _page(request, "reset_password", form)
     messages.success(request, "Your password is changed.")
-    return redirect("login")
+    return link_tokens.forget(request, redirect("login"))
 
 
 @login_required

@@ -1,5 +1,6 @@
 """The front door of the embedded services: where they are, and seeing to it that they are up."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.env import ROOT, Env, MailServer
+from config.private_folder import make_private
 from config.services import locks
 from config.services.places import MAIL_HOST, Places
 from config.services.service import ServiceFailed
@@ -73,8 +75,10 @@ def start(env: Env, interrupted: Callable[[], bool] = lambda: False) -> None:
     """As `ensure`, but raises ServiceFailed, also where `interrupted` becomes true meanwhile."""
     names, places = needed(env), Places(env.data)
     if not names:
+        _protect_data(env)
         return
     try:
+        make_private(env.data)
         places.make()
         # From here on no keeper ends its service for want of users.
         locks.join(places.users_lock)
@@ -108,6 +112,12 @@ def stop(env: Env) -> None:
     places.pin.unlink(missing_ok=True)
     if places.run.exists():
         _end(places)
+
+
+def _protect_data(env: Env) -> None:
+    # Where no service is embedded, a part may live without a data folder, or with one that it cannot write to.
+    with contextlib.suppress(OSError):
+        make_private(env.data)
 
 
 class _Start:

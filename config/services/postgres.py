@@ -11,7 +11,7 @@ import psutil
 
 from config.services.places import DATABASE, Places
 from config.services.service import ServiceFailed, kill_group, log_tail
-from config.services.unprivileged import Identity, before_exec, hand_over, identity_for
+from config.services.unprivileged import Identity, before_exec, can_run, hand_over, identity_for
 
 SETTINGS = {
     # No TCP, so no port to collide; who may open the 0700 folder of the socket may connect without a password.
@@ -45,10 +45,14 @@ class Postgres:
     @property
     def identity(self) -> Identity | None:
         """Whom it runs as: not root."""
-        return identity_for(self.binaries / "postgres", self.places.postgres / "PG_VERSION")
+        sockets = self.places.postgres_socket_folder
+        return identity_for(
+            self.binaries / "postgres", self.places.postgres / "PG_VERSION", sockets / "socket"
+        )
 
     def prepare(self) -> None:
         """Make the cluster where there is none, and the folder of the socket."""
+        self._check_binaries()
         self._clear_leftovers()
         if not (self.places.postgres / "PG_VERSION").exists():
             self._create_cluster()
@@ -73,6 +77,13 @@ class Postgres:
         lines = self._pid_file_lines()
         # The eighth line is the state that pg_ctl waits for too (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
         return lines[:1] == [str(pid)] and [line.strip() for line in lines[7:8]] == ["ready"]
+
+    def _check_binaries(self) -> None:
+        if not can_run(self.binaries / "initdb", self.identity):
+            raise ServiceFailed(
+                f"PostgreSQL does not run as root, and the user nobody cannot run {self.binaries / 'postgres'}; "
+                "run as another user, move the project to a folder that all users may enter, or set DATABASE_URL"
+            )
 
     def _create_cluster(self) -> None:
         """Make the cluster under another name, then rename it: an interrupted start leaves no half of one."""

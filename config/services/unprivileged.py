@@ -14,6 +14,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
+_PR_GET_SECUREBITS = 27
+_PR_SET_SECUREBITS = 28
+# linux/securebits.h
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
 
@@ -37,9 +41,25 @@ def identity_for(*needed: Path) -> Identity | None:
         return None
     nobody = pwd.getpwnam("nobody")
     closed = any(
-        folder.exists() and not folder.stat().st_mode & 0o001 for path in needed for folder in path.parents
+        folder.exists() and _is_closed(folder.stat(), nobody) for path in needed for folder in path.parents
     )
     return Identity(nobody.pw_uid, nobody.pw_gid, passes_closed_folders=closed)
+
+
+def can_run(program: Path, identity: Identity | None) -> bool:
+    """Return whether `identity` can execute `program`, as access(2) tells it.
+
+    Checked by a child that has become that user: initdb and postgres call access(2) on themselves, and whether a kept
+    capability counts there depends on the kernel and on what a container forbids.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            before_exec(identity, None)()
+            os._exit(0 if os.access(program, os.R_OK | os.X_OK) else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def before_exec(identity: Identity | None, dies_with_parent_by: int | None) -> Callable[[], None]:
@@ -62,10 +82,22 @@ def hand_over(folder: Path, identity: Identity | None) -> None:
         os.chown(folder, identity.uid, identity.gid)
 
 
+def _is_closed(folder: os.stat_result, user: pwd.struct_passwd) -> bool:
+    """Return whether the permissions of `folder` keep `user` from what lies in it."""
+    if folder.st_uid == user.pw_uid:
+        return not folder.st_mode & 0o100
+    return not folder.st_mode & (0o010 if folder.st_gid == user.pw_gid else 0o001)
+
+
 def _become(identity: Identity) -> None:
     keeps = identity.passes_closed_folders and sys.platform == "linux"
     if keeps:
         _LIBC.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # Without this bit access(2) ignores the capabilities of every user but root, and initdb, which asks access(2)
+        # whether its own binaries can be executed, calls them invalid. The bit survives exec; where it is refused
+        # (no CAP_SETPCAP), can_run() says so.
+        bits = _LIBC.prctl(_PR_GET_SECUREBITS, 0, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_SECUREBITS, max(bits, 0) | _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(identity.gid)
     os.setuid(identity.uid)

@@ -48,11 +48,9 @@ def address(env: Env, port: int) -> str:
 def _web(env: Env, shared: Mapping[str, str]) -> Part:
     connections = env.services.database_pool_size or WEB_CONNECTIONS
     listen = ("--host", env.bind_address, "--port", str(env.ports.web))
-    # Three seconds for open requests: a player's or an event stream's connection would hold the stop up for ever.
-    options = ("--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log")
     return Part(
         "web",
-        (sys.executable, "-m", "uvicorn", "config.asgi:application", *listen, *options),
+        (sys.executable, "-m", "config.web_server", *listen),
         {**shared, "DATABASE_POOL_SIZE": str(connections)},
         url=f"{address(env, env.ports.web)}/healthz",
     )

@@ -6,8 +6,10 @@ import time
 from collections import deque
 from typing import Any
 
+from config import env as environment
 from config import services
 from config.env import Env
+from config.running import withdraw
 from config.services import ServiceFailed
 from config.stack import announce, ports
 from config.stack.child import Child
@@ -70,6 +72,7 @@ class Supervisor:
         began = time.monotonic()
         try:
             ports.check(self.env)
+            environment.announce_stack()
             await self._start_services()
         except (ports.PortTaken, ServiceFailed) as error:
             self._give_up(str(error))
@@ -166,6 +169,7 @@ class Supervisor:
         if self._services_start is not None:
             await asyncio.wait({self._services_start})
         await asyncio.to_thread(services.leave, self.env)
+        withdraw(self.env.data)
 
     async def _wait_for(self, ends: "asyncio.Future[list[str]]") -> None:
         """Return when all parts have ended, or time is up, or somebody is in a hurry."""

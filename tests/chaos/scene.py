@@ -224,9 +224,8 @@ class Scene:
         return self.start(name, "-m", "celery", "-A", "config", "beat", "--max-interval", "1", **variables)
 
     def start_web(self, **variables: str) -> Part:
-        port = self.house.variables["WEB_PORT"]
-        options = ("--port", port, "--lifespan", "off")
-        return self.start("web", "-m", "uvicorn", "tests.chaos.asgi:application", *options, **variables)
+        command = ("-m", "config.web_server", "--application", "tests.chaos.asgi:application")
+        return self.start("web", *command, **variables)
 
     def start_mail_server(self) -> Part:
         return self.start("mail", "-m", "tests.chaos.mail_server", str(self.mail_port), str(self.mails))

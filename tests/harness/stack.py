@@ -44,9 +44,7 @@ class Stack:
 
     def start_web(self) -> Member:
         """Start the web process; return a visitor's client once it answers."""
-        port = self.house.variables["WEB_PORT"]
-        options = ("--port", port, "--lifespan", "off", "--timeout-graceful-shutdown", "3")
-        self.start("web", "-m", "uvicorn", "config.asgi:application", *options)
+        self.start("web", "-m", "config.web_server")
         visitor = self.visitor()
         eventually(lambda: self.is_running("web") and visitor.is_answered(), 30)
         return visitor

@@ -4,12 +4,15 @@ import json
 import os
 import signal
 import subprocess
+from base64 import urlsafe_b64encode
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.eventually import eventually
 from tests.harness.house import House
@@ -50,8 +53,7 @@ class Town:
         assert migrated.returncode == 0, migrated.stderr
         port_of_web = self.house.variables["WEB_PORT"]
         with (folder / "web.log").open("wb") as log:
-            command = ("-m", "uvicorn", "config.asgi:application", "--port", port_of_web)
-            self.house.start(*command, stdout=log, stderr=subprocess.STDOUT)
+            self.house.start("-m", "config.web_server", stdout=log, stderr=subprocess.STDOUT)
         self.worker = self.start_worker()
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{port_of_web}/api", timeout=30)
         eventually(self._answers, within_seconds=30)
@@ -227,3 +229,51 @@ def test_a_worker_killed_in_the_middle_of_leaving_changes_nothing_about_its_end(
 
     done = town.deletion(begun["status_url"])
     assert {step["name"]: step["deleted"] for step in done["steps"]}["projects"] == 5
+
+
+def test_no_log_line_holds_a_secret_of_a_whole_session(town):
+    address, next_password = "secretive@example.org", "a fresh horse battery"
+    client = town.member(address)
+    (verification,) = town.mails_to(address)
+    site = httpx.Client(base_url=str(town.api.base_url).removesuffix("api/"), timeout=30)
+    assert town.api.post("/password-reset", json={"email": address}).status_code == 202
+    reset = token_in(town.both_mails_to(address)[1])
+    for page in ("/verify-email", "/reset-password"):
+        assert site.get(page, params={"token": reset}).status_code == 302
+        assert site.get(page, params={"token": reset}, follow_redirects=True).is_success
+    confirmed = town.api.post("/password-reset/confirm", json={"token": reset, "password": next_password})
+    assert confirmed.status_code == 200, confirmed.text
+    login = town.api.post("/login", json={"email": address, "password": next_password}).json()["token"]
+    client.headers["Authorization"] = f"Bearer {login}"
+    hook = client.post(
+        "/webhooks", json={"url": "https://example.com/hook-h1dden", "events": ["video.ready"]}
+    )
+    keys = {"p256dh": a_public_key(), "auth": "c2VjcmV0LWF1dGgtMTIzNA"}
+    endpoint = "https://push.example.com/send/h1dden-endpoint"
+    push = client.post("/push-subscriptions", json={"endpoint": endpoint, "keys": keys})
+    upload = client.post("/videos", files={"file": ("h1dden.mp4", b"\x00\x00\x00\x18ftypisomh1dden")})
+    export = client.post("/account/export").json()
+    archive = eventually(lambda: client.get(export["status_url"]).json().get("url"), within_seconds=60)
+    assert client.get(archive).is_success
+    deletion = client.request("DELETE", "/account", json={"password": next_password}).json()
+    town.deletion(deletion["status_url"])
+    assert site.get(f"/account/deletions/{deletion['id']}").is_success
+
+    assert (hook.status_code, push.status_code, upload.status_code) == (201, 201, 202), (
+        push.text,
+        upload.text,
+    )
+    secrets = [
+        PASSWORD, next_password, reset, token_in(verification), login, hook.json()["secret"], endpoint,
+        *keys.values(), deletion["id"], "h1dden",
+    ]  # fmt: skip
+    logs = {path.name: path.read_text() for path in (town.log, town.log.with_name("web.log"))}
+    assert '"path": "/reset-password"' in logs["web.log"]
+    assert {secret: name for secret in secrets for name, text in logs.items() if secret in text} == {}
+    site.close()
+
+
+def a_public_key() -> str:
+    key = generate_private_key(SECP256R1()).public_key()
+    point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return urlsafe_b64encode(point).rstrip(b"=").decode()

@@ -17,6 +17,7 @@ COMMANDS = [
     [CELERY, "-A", "config", "flower"],
     [sys.executable, "-m", "config.stack"],
     [sys.executable, "-m", "config.services", "status"],
+    [sys.executable, "-m", "config.web_server"],
     [sys.executable, "-m", "uvicorn", "config.asgi:application"],
 ]
 

@@ -33,9 +33,7 @@ class Studio:
         migrated = self.house.run("manage.py", "migrate", "--verbosity", "0", timeout=120)
         assert migrated.returncode == 0, migrated.stderr
         self.base = f"http://127.0.0.1:{self.house.variables['WEB_PORT']}"
-        self.house.start(
-            "-m", "uvicorn", "config.asgi:application", "--port", self.house.variables["WEB_PORT"]
-        )
+        self.house.start("-m", "config.web_server")
         self.worker = self.start_worker()
         self.owner = self.client("owner@example.org")
         eventually(self._answers, within_seconds=30)

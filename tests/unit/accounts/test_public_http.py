@@ -4,40 +4,76 @@ from contextlib import contextmanager, suppress
 
 import pytest
 import requests
+import urllib3
 
 from accounts import public_http
 from jobs import judge
 from jobs.errors import Permanent, Transient
 
-INSIDE = """
-127.0.0.1 10.1.2.3 192.168.0.1 172.16.0.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1
-::1 fe80::1 fc00::1 ::ffff:127.0.0.1 2002:7f00:1:: fe80::1%eth0
-"""
 
-
-@pytest.mark.parametrize("address", INSIDE.split())
-def test_an_address_that_is_not_of_the_public_internet_is_told_apart(address):
-    assert not public_http.is_public(address)
-
-
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
-def test_a_public_address_is_public(address):
-    assert public_http.is_public(address)
-
-
-def test_a_name_that_leads_inside_gets_not_one_byte():
+def test_a_name_that_leads_inside_is_not_connected_to():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        listener.settimeout(2)
+        listener.settimeout(0.2)
 
         with public_http.session() as session, pytest.raises(public_http.PrivateAddress):
             session.post(f"https://localhost:{listener.getsockname()[1]}/", timeout=2)
 
-        connected, _ = listener.accept()
-        with connected:
-            connected.settimeout(2)
-            assert connected.recv(1) == b""
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+ODD = [
+    "https://0x7f.1/", "https://127.1/", "https://2130706433/", "https://017700000001/", "https://127.0.0.1./",
+    "https://[::ffff:7f00:1]/", "https://[::1]/", "https://[64:ff9b::7f00:1]/", "https://[fe80::1%25eth0]/",
+    "https://\u2460\u2461\u2466.0.0.1/", "https://127\u30020\u30020\u30021/", "https://localhost./",
+    "https://user@example.org/", "https://user:pw@example.org/", "https://a.internal/", "http://example.org/",
+    "https://127.0.0.1\\@example.org/", "https://127.0.0.1\t.example.org/", "https:///",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ODD)
+def test_an_odd_spelling_of_an_inner_address_is_refused_by_its_text(url):
+    with pytest.raises(public_http.PrivateAddress):
+        public_http.refuse_private(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://0x7f.1:{port}/", "https://127.1:{port}/", "https://[::ffff:7f00:1]:{port}/"]
+)
+def test_an_odd_spelling_is_not_connected_to_either(url):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(0.2)
+
+        with public_http.session() as session, pytest.raises(public_http.PrivateAddress):
+            session.post(url.format(port=listener.getsockname()[1]), timeout=2)
+
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_name_is_resolved_once_and_connected_to_by_the_address_that_was_judged(monkeypatch):
+    asked, connected = [], []
+
+    def resolve(host, port, *_, **__):
+        asked.append(host)
+        places = ["10.0.0.1", "93.184.216.34", "127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in places]
+
+    def connect(address, *_, **__):
+        connected.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", connect)
+
+    with public_http.session() as session, pytest.raises(requests.ConnectionError):
+        session.post("https://rebound.example/", timeout=1)
+
+    assert (asked, connected) == (["rebound.example"], [("93.184.216.34", 443)])
 
 
 def test_plain_http_has_no_way_out():

@@ -82,3 +82,29 @@ def test_a_terminal_gets_words(capsys):
 
     assert "job_published " in capsys.readouterr().out
     logs.configure(settings.LOGGING)
+
+
+def test_uvicorn_logs_no_requests_for_its_lines_hold_the_query(lines):
+    access = logging.getLogger("uvicorn.access")
+
+    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1", "GET", "/reset-password?token=hunter2", "1.1", 200)
+
+    assert lines() == []
+    # A handler further up is what uvicorn takes for the wish to log requests.
+    assert not access.propagate
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "Bad Request: /reset-password?next=/&token=hunter2",
+            "Bad Request: /reset-password?next=/&token=hidden",
+        ),
+        ("Not Found: /api/account/deletions/hunter2", "Not Found: /api/account/deletions/hidden"),
+    ],
+)
+def test_a_secret_in_an_address_is_hidden_in_a_library_s_line_too(lines, line, shown):
+    logging.getLogger("django.request").warning("%s", line)
+
+    assert lines()[0]["event"] == shown
