@@ -38,8 +38,11 @@ def count(key: str, now: datetime) -> None:
 
 
 def forgive(key: str) -> None:
-    """Forget the failures: the password was right."""
-    LoginFailures.objects.filter(key=key).delete()
+    """Forget the failures: the password was right.
+
+    The row stays: deleted between another try's insert and its count, it would have refused that try.
+    """
+    LoginFailures.objects.filter(key=key).update(failures=0)
 
 
 def forget_expired(now: datetime) -> int:
@@ -47,6 +50,10 @@ def forget_expired(now: datetime) -> int:
     return queries.failures_before(now - remembered_for()).delete()[0]
 
 
-def key_of(address: str, client: str) -> str:
-    """Return the name under which tries of `client` to log in as `address` are counted."""
-    return salted_hmac("accounts.lockout", f"{address.casefold()}\n{client}", algorithm="sha256").hexdigest()
+def key_of(subject: str, client: str) -> str:
+    """Return the name under which tries of `client` on one account are counted.
+
+    `subject` is the user's id, or the address of nobody as the database folds it: Python and PostgreSQL fold some
+    letters outside ASCII differently, and each form of an address would have a count of its own.
+    """
+    return salted_hmac("accounts.lockout", f"{subject}\n{client}", algorithm="sha256").hexdigest()

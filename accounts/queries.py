@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 from knox.models import AuthToken
 
@@ -34,6 +35,13 @@ def unverified(user_id: UUID | str) -> QuerySet[User]:
 def users_with_address(address: str) -> QuerySet[User]:
     """Return the at most one user of that address who may still act."""
     return User.objects.with_address(address).filter(is_active=True)
+
+
+def folded(address: str) -> str:
+    """Return the address in the form in which the database compares addresses."""
+    with connection.cursor() as cursor:
+        cursor.execute("select lower(%(address)s::text)", {"address": address})
+        return str(cursor.fetchone()[0])
 
 
 def usable_tokens(digest: str, purpose: str, now: datetime) -> QuerySet[MailedToken]:

@@ -37,6 +37,7 @@ from api.pagination import NewestFirst
 from api.ranges import serve_file
 from api.schema import LOCATION
 
+LIMITED = OpenApiResponse(description="Too many tries; see Retry-After")
 UNVERIFIED = OpenApiResponse(description="The address was never proven")
 PARTS = {
     (200, "application/zip"): OpenApiTypes.BINARY,
@@ -95,9 +96,8 @@ class Login(OpenDoor):
     """Logging in."""
 
     serializer_class = serializers.LoginIn
-    throttle_classes = (throttles.LoginThrottle,)
 
-    @extend_schema(operation_id="login", responses={200: serializers.LoginOut, 403: UNVERIFIED})
+    @extend_schema(operation_id="login", responses={200: serializers.LoginOut, 403: UNVERIFIED, 429: LIMITED})
     def post(self, request: Request) -> Response:
         """Exchange address and password for a bearer token."""
         sent = self.sent(request)
@@ -151,11 +151,6 @@ class Account(Door):
     """The user who asks."""
 
     serializer_class = serializers.AccountOut
-    throttle_classes = ()
-
-    def get_throttles(self) -> list[Any]:
-        """Return the limit on guesses of the password; reading is free."""
-        return [throttles.LoginThrottle()] if self.request.method == "DELETE" else []
 
     @extend_schema(operation_id="account_retrieve")
     def get(self, request: Request) -> Response:
@@ -175,13 +170,14 @@ class Account(Door):
         operation_id="account_destroy",
         parameters=[LOCATION],
         request=serializers.PasswordIn,
-        responses={202: serializers.StartedOut},
+        responses={202: serializers.StartedOut, 429: LIMITED},
     )
     def delete(self, request: Request) -> Response:
         """Begin to delete all there is; every login ends at once. The id in the answer is a secret."""
         sent = serializers.PasswordIn(data=request.data)
         sent.is_valid(raise_exception=True)
-        begun = deletion.request_deletion(asker(request), sent.validated_data["password"])
+        password = sent.validated_data["password"]
+        begun = deletion.request_deletion(cast(HttpRequest, request), asker(request), password)
         return started(request, "accounts:deletion", begun)
 
 

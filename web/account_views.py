@@ -50,7 +50,6 @@ def log_in(request: HttpRequest) -> HttpResponse:
     form = LoginForm(request.POST or None)
     if form.is_valid():
         with form.refusals():
-            guard("login", request)
             user = login.prove(request, form.cleaned_data["email"], form.cleaned_data["password"])
             start_session(request, user)
     return _page(request, "login", form, next=_next(request)) if _is_open(form) else redirect(_next(request))

@@ -49,7 +49,7 @@ def erasers(settings):
 
 
 def begin(user):
-    return str(deletion.request_deletion(user, PASSWORD).pk)
+    return str(deletion.request_deletion(None, user, PASSWORD).pk)
 
 
 def deleted(deletion_id, name):
@@ -77,7 +77,7 @@ def test_a_wrong_password_begins_nothing(a_user):
     user = a_user()
 
     with pytest.raises(WrongPassword):
-        deletion.request_deletion(user, "wrong")
+        deletion.request_deletion(None, user, "wrong")
 
     user.refresh_from_db()
     assert user.is_active

@@ -1,4 +1,5 @@
 from threading import Barrier, Thread
+from uuid import uuid4
 
 import pytest
 from django.db import connections
@@ -7,8 +8,8 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from accounts import lockout, login
-from accounts.errors import NotVerified, TooManyFailures, WrongCredentials
-from accounts.models import LoginFailures
+from accounts.errors import NotVerified, TooManyFailures, WrongCredentials, WrongPassword
+from accounts.models import LoginFailures, User
 from tests.unit.accounts.conftest import PASSWORD
 
 
@@ -172,6 +173,83 @@ def test_of_twelve_guesses_at_once_no_more_than_the_limit_are_tried(settings):
 
     assert refusals.count(WrongCredentials) == 5
     assert refusals.count(TooManyFailures) == 7
+
+
+@pytest.mark.parametrize("other_form", ["\u0130NES@example.org", "\u0130nes@EXAMPLE.org"])
+def test_an_address_that_python_folds_differently_than_the_database_has_one_count(
+    a_user, settings, other_form
+):
+    settings.LOGIN_MAX_FAILURES = 2
+    user = a_user("\u0130nes@example.org")
+    forms = [form for form in (user.email, other_form) if User.objects.with_address(form).exists()]
+    assert len(forms) == 2
+    fail(1, forms[0])
+    fail(1, forms[1])
+
+    with pytest.raises(TooManyFailures):
+        login.log_in(request_from(), user.email, PASSWORD)
+    assert LoginFailures.objects.count() == 1
+
+
+def test_confirming_with_the_password_counts_as_a_login_does(a_user, settings):
+    settings.LOGIN_MAX_FAILURES = 2
+    user = a_user()
+    fail(1)
+    with pytest.raises(WrongPassword):
+        login.prove_password(request_from(), user, "wrong")
+
+    with pytest.raises(TooManyFailures):
+        login.prove_password(request_from(), user, PASSWORD)
+
+
+def test_the_right_password_confirms_and_forgives(a_user, settings):
+    settings.LOGIN_MAX_FAILURES = 2
+    user = a_user()
+    fail(1)
+
+    login.prove_password(request_from(), user, PASSWORD)
+
+    fail(2)
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/login"])
+def test_a_client_has_one_limit_of_logins_wherever_it_tries(a_user, api, client, settings, path):
+    settings.THROTTLES = {"login": "2/minute"}
+    a_user(is_staff=True)
+    address = f"198.51.{uuid4().int % 250}.{uuid4().int % 250}"
+    body = {"email": "ada@example.org", "password": "wrong"}
+    for _ in range(2):
+        assert api.post("/api/login", body, REMOTE_ADDR=address).status_code == 400
+
+    form = {"username": "ada@example.org", "email": "ada@example.org", "password": PASSWORD}
+    refused = client.post(path, form, REMOTE_ADDR=address)
+
+    assert refused.status_code == 429
+
+
+@pytest.mark.django_db(transaction=True)
+def test_right_passwords_at_once_do_not_refuse_each_other(a_user):
+    user = a_user()
+    start = Barrier(8)
+    failures = []
+
+    def confirm():
+        start.wait()
+        try:
+            for _ in range(10):
+                login.prove_password(request_from(), user, PASSWORD)
+        except (WrongPassword, TooManyFailures) as refusal:
+            failures.append(refusal)
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=confirm) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
 
 
 def test_the_admins_login_is_locked_by_the_same_count(a_user, client, settings):
