@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from knox.models import AuthToken
 
 from accounts.models import (
@@ -12,10 +12,12 @@ from accounts.models import (
     DeletionStep,
     Export,
     ExportState,
+    KnownClient,
     LoginFailures,
     MailedToken,
     Project,
     PushSubscription,
+    TokenPurpose,
     User,
     Webhook,
 )
@@ -25,6 +27,11 @@ from api.models import IdempotencyKey
 def user(user_id: UUID | str) -> QuerySet[User]:
     """Return the user, unless gone or on the way out."""
     return User.objects.filter(pk=user_id, is_active=True)
+
+
+def user_with_hash(user_id: UUID, stored: str) -> QuerySet[User]:
+    """Return the user, if that is still the hash of the password."""
+    return user(user_id).filter(password=stored)
 
 
 def unverified(user_id: UUID | str) -> QuerySet[User]:
@@ -45,10 +52,34 @@ def folded(address: str) -> str:
 
 
 def usable_tokens(digest: str, purpose: str, now: datetime) -> QuerySet[MailedToken]:
-    """Return the at most one token of that digest that may still be used."""
-    return MailedToken.objects.filter(
-        digest=digest, purpose=purpose, used_at=None, expires_at__gt=now, user__is_active=True
+    """Return the at most one token of that digest that may still be used. For reading: it joins the user.
+
+    A condition on the other table of a join is not evaluated again after a wait for a lock. `unused_token` is spent.
+    """
+    tokens = MailedToken.objects.filter(
+        digest=digest,
+        purpose=purpose,
+        used_at=None,
+        expires_at__gt=now,
+        user__is_active=True,
+        address=F("user__email"),
     )
+    if purpose == TokenPurpose.VERIFY:
+        tokens = tokens.filter(sign_up_number=F("user__sign_up_number"))
+    return tokens
+
+
+def unused_token(token_id: int) -> QuerySet[MailedToken]:
+    """Return the token, if it was never used."""
+    return MailedToken.objects.filter(pk=token_id, used_at=None)
+
+
+def lock_user(user_id: UUID) -> None:
+    """Let one transaction at a time go on that reads or replaces the user's credentials.
+
+    Always before a row that belongs to the user; rows that only refer to the user may be added meanwhile.
+    """
+    User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
 
 
 def unused_tokens(user_id: UUID, purpose: str) -> QuerySet[MailedToken]:
@@ -70,6 +101,24 @@ def login_tokens(user_id: UUID | str) -> QuerySet[AuthToken]:
 def failures_before(instant: datetime) -> QuerySet[LoginFailures]:
     """Return the login failures whose last one lies before `instant`."""
     return LoginFailures.objects.filter(last_at__lt=instant)
+
+
+def known_client(subject: str, key: str) -> QuerySet[KnownClient]:
+    """Return the client of that key, if the user of the id `subject` has logged in from there."""
+    try:
+        return KnownClient.objects.filter(user_id=UUID(subject), key=key)
+    except ValueError:  # an address of nobody
+        return KnownClient.objects.filter(key=key)
+
+
+def known_clients_of(user_id: UUID | str) -> QuerySet[KnownClient]:
+    """Return the clients from which the user has logged in."""
+    return KnownClient.objects.filter(user_id=user_id)
+
+
+def known_clients_before(instant: datetime) -> QuerySet[KnownClient]:
+    """Return the clients from which the last login lies before `instant`."""
+    return KnownClient.objects.filter(seen_at__lt=instant)
 
 
 def projects_of(owner_id: UUID | str) -> QuerySet[Project]:

@@ -14,6 +14,7 @@ class AccessibleForm(forms.Form):
     """A form whose fields say what is wrong with them to everybody who reads the page, by ear too."""
 
     status = 400
+    retry_after: float | None = None
 
     def __init__(self, data: Any = None, files: Any = None, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, files, initial=initial, label_suffix="")
@@ -25,6 +26,7 @@ class AccessibleForm(forms.Form):
             yield
         except Refused as error:
             self.status = error.status
+            self.retry_after = getattr(error, "retry_after", None)
             self.add_error(error.field if error.field in self.fields else None, error.detail)
         except ValidationError as error:
             for field, reasons in getattr(error, "message_dict", {None: error.messages}).items():

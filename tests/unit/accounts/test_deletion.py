@@ -165,7 +165,7 @@ def test_a_step_of_another_app_is_repeated_until_nothing_is_left(a_user):
 def test_a_step_run_twice_reports_the_same_total(a_user, name):
     user = a_user()
     projects.add(user, "one")
-    tokens.issue(user.pk, TokenPurpose.RESET, timezone.now())
+    tokens.issue(user, TokenPurpose.RESET, timezone.now())
     left[str(user.pk)] = 1
     begun = begin(user)
     run = getattr(deletion, f"delete_{name}")
@@ -193,7 +193,7 @@ def test_a_step_that_was_cut_off_goes_on_and_counts_all(a_user, settings):
 
 def test_user_data_takes_everything_else_that_names_the_user(a_user):
     user = a_user()
-    tokens.issue(user.pk, TokenPurpose.VERIFY, timezone.now())
+    tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
     wanted = export.request_export(user)
     export.write(str(wanted.pk))
     webhooks.add(user, "https://hooks.example.org/1", ["video.ready"])
