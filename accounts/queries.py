@@ -132,7 +132,7 @@ def push_subscriptions_of(user_id: UUID | str) -> QuerySet[PushSubscription]:
 
 
 def push_subscription(subscription_id: int) -> QuerySet[PushSubscription]:
-    """Return the subscription, unless it was deleted."""
+    """Return the subscription, unless it was deleted or its user leaves. For reading: it joins the user."""
     return PushSubscription.objects.filter(pk=subscription_id, user__is_active=True)
 
 
@@ -147,7 +147,7 @@ def webhooks_told_of(event: str, user_id: UUID | str) -> QuerySet[Webhook]:
 
 
 def webhook(webhook_id: UUID | str) -> QuerySet[Webhook]:
-    """Return the webhook, unless it was deleted or its user leaves."""
+    """Return the webhook, unless it was deleted or its user leaves. For reading: it joins the user."""
     return Webhook.objects.filter(pk=webhook_id, user__is_active=True)
 
 
@@ -177,8 +177,13 @@ def ready_exports_of(user_id: UUID | str) -> QuerySet[Export]:
 
 
 def running_export(export_id: UUID | str) -> QuerySet[Export]:
-    """Return the export, if it is still to be written and its user is still here."""
-    return Export.objects.filter(pk=export_id, state=ExportState.RUNNING, user__is_active=True)
+    """Return the export, if it is still to be written and its user is still here. For reading: it joins the user."""
+    return unfinished_export(export_id).filter(user__is_active=True)
+
+
+def unfinished_export(export_id: UUID | str) -> QuerySet[Export]:
+    """Return the export, if it is still to be written."""
+    return Export.objects.filter(pk=export_id, state=ExportState.RUNNING)
 
 
 def exports_before(instant: datetime) -> QuerySet[Export]:
