@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from accounts.password_rules import PASSWORD_MAX_CHARACTERS
 from api.errors import Refused
 
 
@@ -44,7 +46,7 @@ def _email() -> forms.EmailField:
 def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharField:
     return forms.CharField(
         label=label,
-        max_length=1024,
+        max_length=PASSWORD_MAX_CHARACTERS,
         strip=False,
         help_text=help_text,
         widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
@@ -52,7 +54,9 @@ def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharF
 
 
 def _new_password() -> forms.CharField:
-    return _password("Password", "new-password", "At least 8 characters, not a common one, not only digits.")
+    length = settings.PASSWORD_MIN_CHARACTERS
+    rules = f"At least {length} characters; not a common password, and not your name or address."
+    return _password("Password", "new-password", rules)
 
 
 class SignupForm(AccessibleForm):
