@@ -7,9 +7,9 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import F
+from django.http import HttpRequest
 
 from accounts import export, extensions, login, queries
-from accounts.errors import WrongPassword
 from accounts.models import Deletion, DeletionState, DeletionStep, Project, StepName, User
 from jobs.canvas import Signature, chord, group, step
 from jobs.current import checkpoint
@@ -20,13 +20,12 @@ log = structlog.get_logger(__name__)
 BATCH_ROWS = 200
 
 
-def request_deletion(user: User, password: str) -> Deletion:
+def request_deletion(request: HttpRequest | None, user: User, password: str) -> Deletion:
     """End every login of the user, free the address, and enqueue the deletion of all there is.
 
-    Raises WrongPassword. Twice: the deletion that runs already.
+    Raises what `login.prove_password` raises. Twice: the deletion that runs already.
     """
-    if not user.check_password(password):
-        raise WrongPassword
+    login.prove_password(request, user, password)
     with transaction.atomic():
         deletion, created = Deletion.objects.get_or_create(user_id=user.pk)
         if created:

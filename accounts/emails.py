@@ -40,13 +40,13 @@ RESET = Kind("reset", "Set a new password", page="reset-password")
 TAKEN_ADDRESS = Kind("taken_address", "You already have an account")
 
 
-def send(address: str, kind: Kind, *, token: str | None = None) -> None:
+def send(address: str, kind: Kind, *, token: str | None = None, is_repeated: bool = False) -> None:
     """Hand the mail to the mail server.
 
     No word of it was typed by a stranger: a sign-up must not carry messages to other people.
     Raises Transient, Permanent. Twice: a second copy under the same Message-ID, which follows from the job.
     """
-    mail = compose(address, kind, token=token)
+    mail = compose(address, kind, token=token, is_repeated=is_repeated)
     connection = get_connection()  # which waits settings.EMAIL_TIMEOUT seconds for each answer
     try:
         _open(connection)
@@ -56,13 +56,17 @@ def send(address: str, kind: Kind, *, token: str | None = None) -> None:
     log.info("mail_sent", kind=kind.template)
 
 
-def compose(address: str, kind: Kind, *, token: str | None = None) -> EmailMultiAlternatives:
-    """Return the mail with its text and its HTML part."""
+def compose(
+    address: str, kind: Kind, *, token: str | None = None, is_repeated: bool = False
+) -> EmailMultiAlternatives:
+    """Return the mail with its text and its HTML part; `is_repeated`: another sign-up of the address came before."""
     words = {
         "subject": kind.subject,
         "home": settings.PUBLIC_URL,
         "link": f"{settings.PUBLIC_URL}/{kind.page}?token={token}",
         "valid_days": settings.VERIFY_TOKEN_DAYS,
+        "valid_minutes": settings.PASSWORD_RESET_TIMEOUT // 60,
+        "is_repeated": is_repeated,
     }
     mail = EmailMultiAlternatives(
         subject=kind.subject,

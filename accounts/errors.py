@@ -1,6 +1,6 @@
 """What this app refuses, each with its answer."""
 
-from api.errors import Conflict, Forbidden, Refused, TooMany
+from api.errors import RETRY_AFTER_SECONDS, Conflict, Forbidden, Refused, TooMany
 
 
 class WrongCredentials(Refused):
@@ -21,7 +21,20 @@ class TooManyFailures(TooMany):
     """So many wrong passwords that no further one is tried for a while."""
 
     def __init__(self, retry_after_seconds: float) -> None:
-        super().__init__("Too many failed logins. Please try again later.", retry_after=retry_after_seconds)
+        super().__init__(
+            "Too many failed logins. Please try again later, or set a new password.",
+            retry_after=retry_after_seconds,
+        )
+
+
+class HashingBusy(Refused):
+    """So many passwords are being checked that this one had to wait too long."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Too many people are logging in right now. Please try again in a few seconds.")
+        self.retry_after = RETRY_AFTER_SECONDS
 
 
 class BadToken(Refused):

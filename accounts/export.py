@@ -61,7 +61,7 @@ def write(export_id: str) -> None:
             draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    ready = queries.running_export(export_id).update(state=ExportState.READY, finished_at=timezone.now())
+    ready = queries.unfinished_export(export_id).update(state=ExportState.READY, finished_at=timezone.now())
     if ready != 1 and not Export.objects.filter(pk=export_id).exists():
         _remove_archives([wanted.pk])  # the user left meanwhile
     log.info("export_written", export_id=export_id, user_id=str(wanted.user_id))

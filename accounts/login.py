@@ -8,8 +8,8 @@ from django.contrib.auth.models import update_last_login
 from django.http import HttpRequest
 from knox.models import AuthToken
 
-from accounts import queries
-from accounts.errors import NotVerified, WrongCredentials
+from accounts import password_check, queries
+from accounts.errors import NotVerified, WrongCredentials, WrongPassword
 from accounts.models import User
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,15 @@ def prove(request: HttpRequest, address: str, password: str) -> User:
     if not user.is_verified:
         raise NotVerified
     return user
+
+
+def prove_password(request: HttpRequest | None, user: User, password: str) -> None:
+    """Check the password with which a logged-in user confirms an act, under the same limits as a login.
+
+    Without a request (a command), all such callers count as one client. Raises WrongPassword, TooMany, TooManyFailures.
+    """
+    if not password_check.is_right(request, str(user.pk), user, password):
+        raise WrongPassword
 
 
 def log_out(token: AuthToken) -> None:

@@ -62,6 +62,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    sign_up_number = models.PositiveIntegerField(
+        default=1,
+        editable=False,
+        help_text="which sign-up of this address the password and the name are from",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -99,9 +104,15 @@ class TokenPurpose(models.TextChoices):
 
 
 class MailedToken(models.Model):
-    """A token that went out in a mail and works once; only its SHA-256 digest is kept."""
+    """A token that went out in a mail and works once; only its SHA-256 digest is kept.
+
+    It proves that its bearer reads `address`, and a verification token that `address` belongs to who signed up with
+    the password of `sign_up_number`. It is void once the user has another address, or another sign-up's password.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mailed_tokens")
+    address = models.EmailField(max_length=ADDRESS_MAX_CHARACTERS, help_text="where the token was mailed to")
+    sign_up_number = models.PositiveIntegerField(default=1)
     purpose = models.CharField(max_length=8, choices=TokenPurpose)
     digest = models.CharField(max_length=64, help_text="SHA-256 of the token, in hexadecimal")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -199,7 +210,7 @@ class Webhook(models.Model):
 
 
 class LoginFailures(models.Model):
-    """Failed logins in a row, of one address from one client address.
+    """Failed logins of one account: from one client address, or from all unknown ones together.
 
     The key is a keyed hash of both (see `lockout`): who tried to log in as whom is nobody's to read here.
     """
@@ -214,6 +225,24 @@ class LoginFailures(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} failed logins"
+
+
+class KnownClient(models.Model):
+    """A client address from which the user has logged in: guesses made elsewhere do not lock it out.
+
+    The key is a keyed hash of the address (see `lockout`).
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_clients")
+    key = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("user", "key"), name="accounts_known_client_once"),)
+        indexes = (models.Index(fields=("seen_at",), name="accounts_known_client_expired"),)
+
+    def __str__(self) -> str:
+        return f"known client of {self.user_id}"
 
 
 class DeletionState(models.TextChoices):

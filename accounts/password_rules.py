@@ -5,6 +5,9 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 
+PASSWORD_MAX_CHARACTERS = 1000
+"""Bounds the work of one hash; any passphrase fits. For the API and the pages."""
+
 
 def check(password: str, user: User) -> None:
     """Raise ValidationError `{"password": [why, ...]}` where a validator of the settings refuses it."""

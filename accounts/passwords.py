@@ -8,18 +8,23 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import emails, login, password_rules, queries, tokens
-from accounts.models import TokenPurpose
+from accounts import emails, lockout, login, mail_limits, password_rules, queries, tokens
+from accounts.errors import BadToken
+from accounts.models import TokenPurpose, User
 from jobs.enqueue import enqueue
 
 log = structlog.get_logger(__name__)
 
 
 def ask_reset(address: str) -> None:
-    """Enqueue the reset mail where that address has an account; the caller cannot tell whether."""
+    """Enqueue the reset mail where that address has an account; the caller cannot tell whether.
+
+    Past ADDRESS_MAIL_THROTTLE nothing is enqueued; the mails of the last hour have links that work.
+    """
     holder = queries.users_with_address(address).first()
-    # The same work for an unknown address: a job about nobody ends without effect.
-    enqueue("accounts.send_reset", str(holder.pk if holder else uuid4()))
+    if mail_limits.allow("reset", address):
+        # The same work for an unknown address: a job about nobody ends without effect.
+        enqueue("accounts.send_reset", str(holder.pk if holder else uuid4()))
 
 
 def send_reset(user_id: str) -> None:
@@ -31,23 +36,57 @@ def send_reset(user_id: str) -> None:
     if user is None:
         log.info("reset_for_nobody")
         return
-    token = tokens.issue(user.pk, TokenPurpose.RESET, timezone.now())
+    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
     emails.send(user.email, emails.RESET, token=token)
 
 
-def reset(token: str, password: str, now: datetime) -> None:
+def reset(token: str, password: str, now: datetime, client: str = "") -> None:
     """Set the password, end every login and every other reset link of the user.
 
-    The link went to the address, so that is proven as well. Raises BadToken; ValidationError for a weak
-    password, which leaves the token usable. Twice: the second call raises BadToken and changes nothing.
+    The link went to the address, so that is verified as well. Raises BadToken; ValidationError for a weak
+    password, which leaves the token usable; HashingBusy. Twice: the second call raises BadToken and changes nothing.
     """
-    found = tokens.find(token, TokenPurpose.RESET, now)
+    confirm(token, prepare(token, password, now), now, client)
+
+
+def prepare(token: str, password: str, now: datetime) -> str:
+    """Return the hash of the new password, an empty one where the token is not valid: it is worth no hash.
+
+    To be called outside a transaction. Raises ValidationError for a weak password, HashingBusy.
+    """
+    try:
+        found = tokens.find(token, TokenPurpose.RESET, now)
+    except BadToken:
+        return ""
     password_rules.check(password, found.user)
-    hashed = make_password(password)
+    return make_password(password)
+
+
+def confirm(token: str, hashed: str, now: datetime, client: str = "") -> None:
+    """Spend the token on what `prepare` returned; see `reset`. Raises BadToken.
+
+    The client's address, where given, is known from then on: guesses of strangers do not lock it out.
+    """
+    if not hashed:
+        raise BadToken
     with transaction.atomic():
+        found = tokens.find(token, TokenPurpose.RESET, now)
         tokens.spend(found, now)
-        queries.unused_tokens(found.user_id, TokenPurpose.RESET).update(used_at=now)
-        queries.user(found.user_id).update(password=hashed)
+        replace(found.user, hashed, now)
         queries.unverified(found.user_id).update(verified_at=now)
-        login.end_all_logins(found.user)
+        if client:
+            lockout.remember(found.user, client, now)
     log.info("password_reset", user_id=str(found.user_id))
+
+
+def replace(user: User, hashed: str, now: datetime) -> None:
+    """Store another password's hash, end every login and every mailed link of the user, and forget known clients.
+
+    In this transaction, with the user locked.
+    """
+    queries.lock_user(user.pk)
+    for purpose in TokenPurpose:
+        queries.unused_tokens(user.pk, purpose).update(used_at=now)
+    queries.user(user.pk).update(password=hashed)
+    queries.known_clients_of(user.pk).delete()
+    login.end_all_logins(user)

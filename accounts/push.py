@@ -21,6 +21,7 @@ def subscribe(user: User, endpoint: str, p256dh: str, auth: str) -> PushSubscrip
     Raises BadSubscription. Twice: the same row.
     """
     web_push.check(endpoint, p256dh, auth)
+    queries.lock_user(user.pk)  # of two at once the second counts the first one's browser
     subscription, _ = PushSubscription.objects.update_or_create(
         endpoint=endpoint, defaults={"user": user, "p256dh": p256dh, "auth": auth}
     )
@@ -53,5 +54,5 @@ def send(subscription_id: int, title: str, body: str, path: str) -> None:
     try:
         web_push.deliver(subscription, {"title": title, "body": body, "path": path})
     except SubscriptionGone:
-        queries.push_subscription(subscription_id).delete()
+        queries.push_subscriptions_of(subscription.user_id).filter(pk=subscription.pk).delete()
         log.info("push_subscription_gone", subscription_id=subscription_id)

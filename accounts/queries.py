@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import F, QuerySet
 from knox.models import AuthToken
 
 from accounts.models import (
@@ -11,10 +12,12 @@ from accounts.models import (
     DeletionStep,
     Export,
     ExportState,
+    KnownClient,
     LoginFailures,
     MailedToken,
     Project,
     PushSubscription,
+    TokenPurpose,
     User,
     Webhook,
 )
@@ -24,6 +27,11 @@ from api.models import IdempotencyKey
 def user(user_id: UUID | str) -> QuerySet[User]:
     """Return the user, unless gone or on the way out."""
     return User.objects.filter(pk=user_id, is_active=True)
+
+
+def user_with_hash(user_id: UUID, stored: str) -> QuerySet[User]:
+    """Return the user, if that is still the hash of the password."""
+    return user(user_id).filter(password=stored)
 
 
 def unverified(user_id: UUID | str) -> QuerySet[User]:
@@ -36,11 +44,42 @@ def users_with_address(address: str) -> QuerySet[User]:
     return User.objects.with_address(address).filter(is_active=True)
 
 
+def folded(address: str) -> str:
+    """Return the address in the form in which the database compares addresses."""
+    with connection.cursor() as cursor:
+        cursor.execute("select lower(%(address)s::text)", {"address": address})
+        return str(cursor.fetchone()[0])
+
+
 def usable_tokens(digest: str, purpose: str, now: datetime) -> QuerySet[MailedToken]:
-    """Return the at most one token of that digest that may still be used."""
-    return MailedToken.objects.filter(
-        digest=digest, purpose=purpose, used_at=None, expires_at__gt=now, user__is_active=True
+    """Return the at most one token of that digest that may still be used. For reading: it joins the user.
+
+    A condition on the other table of a join is not evaluated again after a wait for a lock. `unused_token` is spent.
+    """
+    tokens = MailedToken.objects.filter(
+        digest=digest,
+        purpose=purpose,
+        used_at=None,
+        expires_at__gt=now,
+        user__is_active=True,
+        address=F("user__email"),
     )
+    if purpose == TokenPurpose.VERIFY:
+        tokens = tokens.filter(sign_up_number=F("user__sign_up_number"))
+    return tokens
+
+
+def unused_token(token_id: int) -> QuerySet[MailedToken]:
+    """Return the token, if it was never used."""
+    return MailedToken.objects.filter(pk=token_id, used_at=None)
+
+
+def lock_user(user_id: UUID) -> None:
+    """Let one transaction at a time go on that reads or replaces the user's credentials.
+
+    Always before a row that belongs to the user; rows that only refer to the user may be added meanwhile.
+    """
+    User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
 
 
 def unused_tokens(user_id: UUID, purpose: str) -> QuerySet[MailedToken]:
@@ -64,6 +103,24 @@ def failures_before(instant: datetime) -> QuerySet[LoginFailures]:
     return LoginFailures.objects.filter(last_at__lt=instant)
 
 
+def known_client(subject: str, key: str) -> QuerySet[KnownClient]:
+    """Return the client of that key, if the user of the id `subject` has logged in from there."""
+    try:
+        return KnownClient.objects.filter(user_id=UUID(subject), key=key)
+    except ValueError:  # an address of nobody
+        return KnownClient.objects.filter(key=key)
+
+
+def known_clients_of(user_id: UUID | str) -> QuerySet[KnownClient]:
+    """Return the clients from which the user has logged in."""
+    return KnownClient.objects.filter(user_id=user_id)
+
+
+def known_clients_before(instant: datetime) -> QuerySet[KnownClient]:
+    """Return the clients from which the last login lies before `instant`."""
+    return KnownClient.objects.filter(seen_at__lt=instant)
+
+
 def projects_of(owner_id: UUID | str) -> QuerySet[Project]:
     """Return the owner's projects."""
     return Project.objects.filter(owner__id=owner_id)
@@ -75,7 +132,7 @@ def push_subscriptions_of(user_id: UUID | str) -> QuerySet[PushSubscription]:
 
 
 def push_subscription(subscription_id: int) -> QuerySet[PushSubscription]:
-    """Return the subscription, unless it was deleted."""
+    """Return the subscription, unless it was deleted or its user leaves. For reading: it joins the user."""
     return PushSubscription.objects.filter(pk=subscription_id, user__is_active=True)
 
 
@@ -90,7 +147,7 @@ def webhooks_told_of(event: str, user_id: UUID | str) -> QuerySet[Webhook]:
 
 
 def webhook(webhook_id: UUID | str) -> QuerySet[Webhook]:
-    """Return the webhook, unless it was deleted or its user leaves."""
+    """Return the webhook, unless it was deleted or its user leaves. For reading: it joins the user."""
     return Webhook.objects.filter(pk=webhook_id, user__is_active=True)
 
 
@@ -120,8 +177,13 @@ def ready_exports_of(user_id: UUID | str) -> QuerySet[Export]:
 
 
 def running_export(export_id: UUID | str) -> QuerySet[Export]:
-    """Return the export, if it is still to be written and its user is still here."""
-    return Export.objects.filter(pk=export_id, state=ExportState.RUNNING, user__is_active=True)
+    """Return the export, if it is still to be written and its user is still here. For reading: it joins the user."""
+    return unfinished_export(export_id).filter(user__is_active=True)
+
+
+def unfinished_export(export_id: UUID | str) -> QuerySet[Export]:
+    """Return the export, if it is still to be written."""
+    return Export.objects.filter(pk=export_id, state=ExportState.RUNNING)
 
 
 def exports_before(instant: datetime) -> QuerySet[Export]:

@@ -16,10 +16,8 @@ from accounts.models import (
     Webhook,
     WebhookEvent,
 )
+from accounts.password_rules import PASSWORD_MAX_CHARACTERS
 from api.fields import Address, Text, Url
-
-PASSWORD_MAX_CHARACTERS = 1000
-"""Bounds the work of one hash; any passphrase fits."""
 
 
 def address_field(**options: Any) -> Address:

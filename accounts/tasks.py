@@ -9,9 +9,9 @@ from jobs.declare import job
 
 
 @job("accounts.send_verification", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
-def send_verification(user_id: str) -> None:
-    """Mail the link that proves the address."""
-    signup.send_verification(user_id)
+def send_verification(user_id: str, sign_up_number: int | None = None) -> None:
+    """Mail the link that verifies the address."""
+    signup.send_verification(user_id, sign_up_number)
 
 
 @job("accounts.warn_owner", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")

@@ -9,12 +9,6 @@ class SignupThrottle(AddressThrottle):
     scope = "signup"
 
 
-class LoginThrottle(AddressThrottle):
-    """Passwords that may be wrong."""
-
-    scope = "login"
-
-
 class MailThrottle(AddressThrottle):
     """Wishes for a mail to an address of the asker's choice."""
 

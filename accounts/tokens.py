@@ -3,25 +3,28 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.conf import settings
 
 from accounts import queries
 from accounts.errors import BadToken
-from accounts.models import MailedToken, TokenPurpose
+from accounts.models import MailedToken, TokenPurpose, User
 
 TOKEN_BYTES = 32
 
 
-def issue(user_id: UUID, purpose: TokenPurpose, now: datetime) -> str:
+def issue(user: User, purpose: TokenPurpose, now: datetime) -> str:
     """Store a new token's digest and return the token itself, which is kept nowhere.
 
-    Twice: another token; earlier ones stay valid until used or expired, for their mail may arrive later.
+    It is valid for the address and the sign-up of `user` as it was read, whatever became of the row since: a mail
+    that was enqueued by one sign-up must not carry the proof of another.
+    Twice: another token; earlier ones stay valid until used, void or expired, for their mail may arrive later.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
     MailedToken.objects.create(
-        user_id=user_id,
+        user=user,
+        address=user.email,
+        sign_up_number=user.sign_up_number,
         purpose=purpose,
         digest=digest_of(token),
         created_at=now,
@@ -39,9 +42,15 @@ def find(token: str, purpose: TokenPurpose, now: datetime) -> MailedToken:
 
 
 def spend(found: MailedToken, now: datetime) -> None:
-    """Use the token up. Twice, and of two at the same time the second: raises BadToken."""
-    usable = queries.usable_tokens(found.digest, found.purpose, now)
-    if usable.update(used_at=now) != 1:
+    """Use the token up, inside the transaction of its effect. Raises BadToken where it is no longer valid.
+
+    Twice, and of two at the same time the second: raises BadToken. The user stays locked until the transaction
+    ends, so nobody replaces the password or the address between this check and the effect.
+    """
+    queries.lock_user(found.user_id)
+    if not queries.usable_tokens(found.digest, found.purpose, now).exists():
+        raise BadToken
+    if queries.unused_token(found.pk).update(used_at=now) != 1:
         raise BadToken
 
 

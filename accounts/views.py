@@ -31,12 +31,14 @@ from accounts import (
     web_push,
 )
 from accounts.doors import NOTHING, Door, OpenDoor, asker
-from accounts.models import Deletion, DeletionState, Export, ExportState, Project
-from api.idempotency import idempotent
+from accounts.models import Deletion, DeletionState, Export, ExportState, Project, User
+from api.idempotency import idempotent, idempotent_after
 from api.pagination import NewestFirst
 from api.ranges import serve_file
 from api.schema import LOCATION
+from api.throttle import client_address
 
+LIMITED = OpenApiResponse(description="Too many tries; see Retry-After")
 UNVERIFIED = OpenApiResponse(description="The address was never proven")
 PARTS = {
     (200, "application/zip"): OpenApiTypes.BINARY,
@@ -53,14 +55,19 @@ class Signup(OpenDoor):
     serializer_class = serializers.SignupIn
     throttle_classes = (throttles.SignupThrottle,)
 
-    @extend_schema(operation_id="signup", responses={201: serializers.SignupOut})
-    @idempotent
-    def post(self, request: Request) -> Response:
-        """Ask for an account; the answer is the same whether or not the address has one already."""
+    def hashed(self, request: Request) -> User:
+        """Return the user to be; no transaction is open while the password is hashed."""
         sent = self.sent(request)
-        signup.sign_up(sent["email"], sent["password"], sent["name"])
+        return signup.newcomer(sent["email"], sent["password"], sent["name"])
+
+    @extend_schema(operation_id="signup", responses={201: serializers.SignupOut})
+    @idempotent_after(hashed)
+    def post(self, request: Request, newcomer: User) -> Response:
+        """Ask for an account; the answer is the same whether or not the address has one already."""
+        signup.register(newcomer)
         detail = "Signup successful. Please open the link in the mail that we send you."
-        return Response({"detail": detail, "email": sent["email"]}, status=status.HTTP_201_CREATED)
+        body = {"detail": detail, "email": self.sent(request)["email"]}
+        return Response(body, status=status.HTTP_201_CREATED)
 
 
 class VerifyEmail(OpenDoor):
@@ -95,9 +102,8 @@ class Login(OpenDoor):
     """Logging in."""
 
     serializer_class = serializers.LoginIn
-    throttle_classes = (throttles.LoginThrottle,)
 
-    @extend_schema(operation_id="login", responses={200: serializers.LoginOut, 403: UNVERIFIED})
+    @extend_schema(operation_id="login", responses={200: serializers.LoginOut, 403: UNVERIFIED, 429: LIMITED})
     def post(self, request: Request) -> Response:
         """Exchange address and password for a bearer token."""
         sent = self.sent(request)
@@ -138,12 +144,16 @@ class PasswordResetConfirm(OpenDoor):
 
     serializer_class = serializers.NewPasswordIn
 
-    @extend_schema(operation_id="password_reset_confirm", responses=serializers.DetailOut)
-    @idempotent
-    def post(self, request: Request) -> Response:
-        """Set the password with the token out of the mail; every login ends."""
+    def hashed(self, request: Request) -> str:
+        """Return the new password's hash; no transaction is open while it is computed."""
         sent = self.sent(request)
-        passwords.reset(sent["token"], sent["password"], timezone.now())
+        return passwords.prepare(sent["token"], sent["password"], timezone.now())
+
+    @extend_schema(operation_id="password_reset_confirm", responses=serializers.DetailOut)
+    @idempotent_after(hashed)
+    def post(self, request: Request, hashed: str) -> Response:
+        """Set the password with the token out of the mail; every login ends."""
+        passwords.confirm(self.sent(request)["token"], hashed, timezone.now(), client_address(request))
         return Response({"detail": "Your password is set. You can log in now."})
 
 
@@ -151,11 +161,6 @@ class Account(Door):
     """The user who asks."""
 
     serializer_class = serializers.AccountOut
-    throttle_classes = ()
-
-    def get_throttles(self) -> list[Any]:
-        """Return the limit on guesses of the password; reading is free."""
-        return [throttles.LoginThrottle()] if self.request.method == "DELETE" else []
 
     @extend_schema(operation_id="account_retrieve")
     def get(self, request: Request) -> Response:
@@ -175,13 +180,14 @@ class Account(Door):
         operation_id="account_destroy",
         parameters=[LOCATION],
         request=serializers.PasswordIn,
-        responses={202: serializers.StartedOut},
+        responses={202: serializers.StartedOut, 429: LIMITED},
     )
     def delete(self, request: Request) -> Response:
         """Begin to delete all there is; every login ends at once. The id in the answer is a secret."""
         sent = serializers.PasswordIn(data=request.data)
         sent.is_valid(raise_exception=True)
-        begun = deletion.request_deletion(asker(request), sent.validated_data["password"])
+        password = sent.validated_data["password"]
+        begun = deletion.request_deletion(cast(HttpRequest, request), asker(request), password)
         return started(request, "accounts:deletion", begun)
 
 

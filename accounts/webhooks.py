@@ -43,7 +43,7 @@ def add(user: User, url: str, events: Collection[str]) -> tuple[Webhook, str]:
 
 def remove(webhook: Webhook) -> None:
     """Post nothing there any more, not even what is enqueued already. Twice: the second call finds nothing."""
-    queries.webhook(webhook.pk).delete()
+    queries.webhooks_of(webhook.user_id).filter(pk=webhook.pk).delete()
     log.info("webhook_removed", webhook_id=str(webhook.pk), user_id=str(webhook.user_id))
 
 
@@ -72,7 +72,7 @@ def post(webhook_id: str, event: str, happened_at: str, about: dict[str, Any], n
     try:
         webhook_http.deliver(webhook.url, _secret_of(webhook), message, now)
     except ReceiverGone:
-        queries.webhook(webhook_id).delete()
+        queries.webhooks_of(webhook.user_id).filter(pk=webhook.pk).delete()
         log.info("webhook_gone", webhook_id=webhook_id)
 
 

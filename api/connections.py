@@ -23,17 +23,18 @@ def lent(function: Callable[Given, Found]) -> Callable[Given, Coroutine[Any, Any
         try:
             return function(*args, **kwargs)
         finally:
-            _give_back()
+            release()
 
     return sync_to_async(called)
 
 
 async def give_back() -> None:
     """Give back the connection that the present request holds, if any."""
-    await sync_to_async(_give_back)()
+    await sync_to_async(release)()
 
 
-def _give_back() -> None:
+def release() -> None:
+    """Give back the connections of this thread, except one whose transaction is open."""
     for connection in connections.all(initialized_only=True):
         # Whoever has begun a transaction needs its connection on.
         if not connection.in_atomic_block:

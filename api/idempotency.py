@@ -55,6 +55,25 @@ def idempotent(method: type_of_view) -> type_of_view:
     return keyed
 
 
+def idempotent_after(prepare: Callable[[Any, Request], Any]) -> Callable[[type_of_view], type_of_view]:
+    """Return a decorator as `idempotent`, for a method that is also given what `prepare(view, request)` returned.
+
+    That runs before the key's transaction begins, at each resend as well: for what has no effect and takes long, such
+    as the hash of a password.
+    """
+
+    def decorated(method: type_of_view) -> type_of_view:
+        keyed = idempotent(method)
+
+        @wraps(keyed)
+        def prepared(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            return keyed(view, request, prepare(view, request), *args, **kwargs)
+
+        return prepared
+
+    return decorated
+
+
 def key_of(request: HttpRequest | Request) -> str | None:
     """Return the request's Idempotency-Key, None where it has none. Raises Refused for one that is not sane."""
     key = request.headers.get("Idempotency-Key")

@@ -87,6 +87,9 @@ class Web:
     body_max_bytes: int
     throttles: Mapping[str, str]
     login_max_failures: int
+    login_max_failures_per_account: int
+    password_hashes_at_once: int
+    password_hash_wait_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,8 +303,12 @@ def _read(get: _Reader) -> Env:
             "signup": get("SIGNUP_THROTTLE", "20/min", _rate),
             "login": get("LOGIN_THROTTLE", "60/min", _rate),
             "password_reset": get("PASSWORD_RESET_THROTTLE", "10/min", _rate),
+            "address_mail": get("ADDRESS_MAIL_THROTTLE", "10/h", _rate),
         },
         login_max_failures=get("LOGIN_MAX_FAILURES", "10", _whole(1, 1000)),
+        login_max_failures_per_account=get("LOGIN_MAX_FAILURES_PER_ACCOUNT", "100", _whole(1, 100_000)),
+        password_hashes_at_once=get("PASSWORD_HASHES_AT_ONCE", "2", _whole(1, 512)),
+        password_hash_wait_seconds=get("PASSWORD_HASH_WAIT_SECONDS", "10", _seconds(0.1, 60)),
     )
     requests = Requests(
         head_seconds=get("REQUEST_HEAD_SECONDS", "10", _seconds(0.1, 3600)),

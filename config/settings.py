@@ -112,22 +112,33 @@ SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # addresses are unique by a constraint on lower(email), which this check does not read
 ]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # reads what an older installation may have stored
+    "accounts.hashers.Argon2PasswordHasher",
+    "accounts.hashers.PBKDF2PasswordHasher",  # reads what an older installation may have stored
 ]
+PASSWORD_MIN_CHARACTERS = 12
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_MIN_CHARACTERS},
+    },
+    {"NAME": "accounts.password_validators.KnownPasswordValidator"},
+    {"NAME": "accounts.password_validators.OwnWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 TOKEN_DAYS = 30
 VERIFY_TOKEN_DAYS = 3
 ANONYMOUS_BODY_MAX_BYTES = ENV.requests.anonymous_body_max_bytes
 BODY_MIN_BYTES_PER_SECOND = ENV.requests.body_min_bytes_per_second
+PASSWORD_RESET_TIMEOUT = int(timedelta(hours=1).total_seconds())
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.web.body_max_bytes
 LOGIN_MAX_FAILURES = ENV.web.login_max_failures
 LOGIN_LOCK_MINUTES = 15
+LOGIN_MAX_FAILURES_PER_ACCOUNT = ENV.web.login_max_failures_per_account
+LOGIN_ACCOUNT_LOCK_MINUTES = 60
+KNOWN_CLIENT_DAYS = 90
+PASSWORD_HASHES_AT_ONCE = ENV.web.password_hashes_at_once
+PASSWORD_HASH_WAIT_SECONDS = ENV.web.password_hash_wait_seconds
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=TOKEN_DAYS),

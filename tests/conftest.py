@@ -1,6 +1,7 @@
 """What every test stands on: a data folder and services of its own, and nothing of the caller's environment."""
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -8,12 +9,15 @@ from pathlib import Path
 
 import django
 import pytest
+from django.db.backends.signals import connection_created
 
 from config import connections, env, services
 from tests.harness.moto import S3
 
 # Whoever made the data folder of this session removes it; pytest-xdist's workers are handed it by their environment.
 MARK = "OFFSTAGE_TEST_SESSION"
+# As Django writes an update or delete that joins.
+JOINED_WRITE = re.compile(r'\s*(?:UPDATE|DELETE)\b.*\bIN \(SELECT \w+\."', re.DOTALL)
 IS_MAKER = MARK not in os.environ  # noqa: TID251 (the suite sets the environment that the program reads)
 
 
@@ -46,6 +50,18 @@ def bucket(s3, settings):
     return s3
 
 
+def refuse_joined_writes(execute, sql, params, many, context):
+    """Fail the test that executes an update or a delete over a join; see tests/architecture/writes.py."""
+    if JOINED_WRITE.match(sql if isinstance(sql, str) else ""):
+        raise AssertionError(f"a write over a join spends a row more than once: {sql}")
+    return execute(sql, params, many, context)
+
+
+def _guard(connection, **_):
+    if refuse_joined_writes not in connection.execute_wrappers:
+        connection.execute_wrappers.append(refuse_joined_writes)
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -70,3 +86,4 @@ if IS_MAKER:
 # Here and not in a hook: the conftest files below this one import models.
 services.ensure(env.load())
 django.setup()
+connection_created.connect(_guard)

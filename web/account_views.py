@@ -1,5 +1,6 @@
 """Pages for signing up, logging in, and one's own account: the same workflows as behind /api."""
 
+import math
 from typing import cast
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import login, passwords, profile, queries, signup
 from accounts.models import User
-from api.throttle import guard
+from api.throttle import client_address, guard
 from web import link_tokens
 from web.forms import AccessibleForm, AddressForm, LoginForm, NameForm, NewPasswordForm, SignupForm, TokenForm
 
@@ -51,7 +52,6 @@ def log_in(request: HttpRequest) -> HttpResponse:
     form = LoginForm(request.POST or None)
     if form.is_valid():
         with form.refusals():
-            guard("login", request)
             user = login.prove(request, form.cleaned_data["email"], form.cleaned_data["password"])
             start_session(request, user)
     return _page(request, "login", form, next=_next(request)) if _is_open(form) else redirect(_next(request))
@@ -111,7 +111,8 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     form = NewPasswordForm(request.POST or None, initial={"token": link_tokens.token_of(request)})
     if form.is_valid():
         with form.refusals():
-            passwords.reset(form.cleaned_data["token"], form.cleaned_data["password"], timezone.now())
+            sent = form.cleaned_data
+            passwords.reset(sent["token"], sent["password"], timezone.now(), client_address(request))
     if _is_open(form):
         return _page(request, "reset_password", form)
     messages.success(request, "Your password is changed.")
@@ -139,7 +140,10 @@ def _is_open(form: AccessibleForm) -> bool:
 
 def _page(request: HttpRequest, name: str, form: AccessibleForm, **context: object) -> HttpResponse:
     status = form.status if form.is_bound else 200
-    return render(request, f"web/{name}.html", {"form": form, **context}, status=status)
+    page = render(request, f"web/{name}.html", {"form": form, **context}, status=status)
+    if form.retry_after is not None:
+        page.headers["Retry-After"] = str(math.ceil(form.retry_after))
+    return page
 
 
 def _next(request: HttpRequest) -> str:

@@ -33,7 +33,8 @@ def leave(request: HttpRequest) -> HttpResponse:
     started = None
     if form.is_valid():
         with form.refusals():
-            started = deletion.request_deletion(cast(User, request.user), form.cleaned_data["password"])
+            user = cast(User, request.user)
+            started = deletion.request_deletion(request, user, form.cleaned_data["password"])
     if started is None:
         return render(request, "web/leave.html", {"form": form}, status=form.status if form.is_bound else 200)
     end_session(request)

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from accounts.password_rules import PASSWORD_MAX_CHARACTERS
 from api.errors import Refused
 
 
@@ -14,6 +16,7 @@ class AccessibleForm(forms.Form):
     """A form whose fields say what is wrong with them to everybody who reads the page, by ear too."""
 
     status = 400
+    retry_after: float | None = None
 
     def __init__(self, data: Any = None, files: Any = None, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, files, initial=initial, label_suffix="")
@@ -25,6 +28,7 @@ class AccessibleForm(forms.Form):
             yield
         except Refused as error:
             self.status = error.status
+            self.retry_after = getattr(error, "retry_after", None)
             self.add_error(error.field if error.field in self.fields else None, error.detail)
         except ValidationError as error:
             for field, reasons in getattr(error, "message_dict", {None: error.messages}).items():
@@ -42,7 +46,7 @@ def _email() -> forms.EmailField:
 def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharField:
     return forms.CharField(
         label=label,
-        max_length=1024,
+        max_length=PASSWORD_MAX_CHARACTERS,
         strip=False,
         help_text=help_text,
         widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
@@ -50,7 +54,9 @@ def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharF
 
 
 def _new_password() -> forms.CharField:
-    return _password("Password", "new-password", "At least 8 characters, not a common one, not only digits.")
+    length = settings.PASSWORD_MIN_CHARACTERS
+    rules = f"At least {length} characters; not a common password, and not your name or address."
+    return _password("Password", "new-password", rules)
 
 
 class SignupForm(AccessibleForm):

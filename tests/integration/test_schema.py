@@ -52,7 +52,7 @@ print("ROWS", json.dumps({{
     "leaver": person("leaver")[1],
     "EXPORT_ID": str(written.pk),
     "REPORT_ID": str(report.pk),
-    "DELETION_ID": str(deletion.request_deletion(gone, "{PASSWORD}").pk),
+    "DELETION_ID": str(deletion.request_deletion(None, gone, "{PASSWORD}").pk),
 }}))
 """
 

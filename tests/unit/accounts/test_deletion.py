@@ -49,7 +49,7 @@ def erasers(settings):
 
 
 def begin(user):
-    return str(deletion.request_deletion(user, PASSWORD).pk)
+    return str(deletion.request_deletion(None, user, PASSWORD).pk)
 
 
 def deleted(deletion_id, name):
@@ -77,7 +77,7 @@ def test_a_wrong_password_begins_nothing(a_user):
     user = a_user()
 
     with pytest.raises(WrongPassword):
-        deletion.request_deletion(user, "wrong")
+        deletion.request_deletion(None, user, "wrong")
 
     user.refresh_from_db()
     assert user.is_active
@@ -165,7 +165,7 @@ def test_a_step_of_another_app_is_repeated_until_nothing_is_left(a_user):
 def test_a_step_run_twice_reports_the_same_total(a_user, name):
     user = a_user()
     projects.add(user, "one")
-    tokens.issue(user.pk, TokenPurpose.RESET, timezone.now())
+    tokens.issue(user, TokenPurpose.RESET, timezone.now())
     left[str(user.pk)] = 1
     begun = begin(user)
     run = getattr(deletion, f"delete_{name}")
@@ -193,7 +193,7 @@ def test_a_step_that_was_cut_off_goes_on_and_counts_all(a_user, settings):
 
 def test_user_data_takes_everything_else_that_names_the_user(a_user):
     user = a_user()
-    tokens.issue(user.pk, TokenPurpose.VERIFY, timezone.now())
+    tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
     wanted = export.request_export(user)
     export.write(str(wanted.pk))
     webhooks.add(user, "https://hooks.example.org/1", ["video.ready"])

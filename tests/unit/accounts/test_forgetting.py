@@ -4,22 +4,25 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts import export, forgetting, tokens
-from accounts.models import Export, LoginFailures, MailedToken, TokenPurpose
+from accounts.models import Export, KnownClient, LoginFailures, MailedToken, TokenPurpose
 
 
 def test_what_is_over_goes_and_what_is_not_stays_and_twice_is_as_once(a_user):
     now = timezone.now()
     user = a_user()
-    tokens.issue(user.pk, TokenPurpose.VERIFY, now - timedelta(days=5))
-    tokens.issue(user.pk, TokenPurpose.VERIFY, now)
-    LoginFailures.objects.create(key="old", last_at=now - timedelta(hours=1))
+    tokens.issue(user, TokenPurpose.VERIFY, now - timedelta(days=5))
+    tokens.issue(user, TokenPurpose.VERIFY, now)
+    LoginFailures.objects.create(key="old", last_at=now - timedelta(hours=1, seconds=1))
     LoginFailures.objects.create(key="new", last_at=now)
+    KnownClient.objects.create(user=user, key="old", seen_at=now - timedelta(days=91))
+    KnownClient.objects.create(user=user, key="new", seen_at=now)
 
     forgetting.forget_expired(now)
     forgetting.forget_expired(now)
 
     assert MailedToken.objects.get().expires_at > now
     assert LoginFailures.objects.get().key == "new"
+    assert KnownClient.objects.get().key == "new"
 
 
 def test_an_export_goes_after_a_week_with_its_file(a_user):

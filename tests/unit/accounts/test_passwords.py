@@ -1,11 +1,12 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import passwords, tokens
+from accounts import passwords, signup, tokens
 from accounts.errors import BadToken
 from accounts.models import TokenPurpose
 from tests.unit.accounts.conftest import PASSWORD, token_in
@@ -16,7 +17,7 @@ NEW = "an entirely new passphrase"
 @pytest.fixture
 def reset_token():
     def make(user, issued_at=None):
-        return tokens.issue(user.pk, TokenPurpose.RESET, issued_at or timezone.now())
+        return tokens.issue(user, TokenPurpose.RESET, issued_at or timezone.now())
 
     return make
 
@@ -40,6 +41,29 @@ def test_the_job_for_an_unknown_address_mails_nobody(a_user, asked_for, mail_ser
     passwords.send_reset(unknown)
 
     assert server.messages == []
+
+
+def test_an_address_is_sent_a_limited_number_of_reset_mails_and_sign_ups_do_not_use_them_up(
+    a_user, asked_for, settings
+):
+    settings.THROTTLES = {"address_mail": "2/hour"}
+    user = a_user(f"{uuid4().hex}@example.org")
+    for _ in range(3):
+        signup.sign_up(user.email, PASSWORD, "")
+
+    for address in (user.email, user.email.upper(), user.email):
+        passwords.ask_reset(address)
+
+    assert asked_for("accounts.send_reset") == [[str(user.pk)]] * 2
+
+
+def test_a_reset_link_is_valid_for_an_hour(a_user, reset_token):
+    user = a_user()
+    now = timezone.now()
+
+    passwords.reset(reset_token(user, now - timedelta(minutes=59)), NEW, now)
+    with pytest.raises(BadToken):
+        passwords.reset(reset_token(user, now - timedelta(minutes=60)), NEW, now)
 
 
 def test_the_mailed_token_sets_the_password(a_user, mail_server):
@@ -107,7 +131,7 @@ def test_an_expired_token_sets_nothing(a_user, reset_token, settings):
 
 
 def test_a_verification_token_sets_no_password(a_user):
-    token = tokens.issue(a_user().pk, TokenPurpose.VERIFY, timezone.now())
+    token = tokens.issue(a_user(), TokenPurpose.VERIFY, timezone.now())
 
     with pytest.raises(BadToken):
         passwords.reset(token, NEW, timezone.now())

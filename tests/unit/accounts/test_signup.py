@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 from threading import Barrier, Thread
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,10 +9,11 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import signup, tokens
+from accounts import passwords, signup, tokens
 from accounts.errors import BadToken
 from accounts.models import MailedToken, TokenPurpose, User
 from jobs.errors import Transient
+from jobs.models import Job
 from tests.unit.accounts.conftest import PASSWORD, text_of, token_in
 
 ADDRESS = "ada@example.org"
@@ -167,6 +169,182 @@ def test_sending_the_verification_twice_gives_two_links_that_both_work(a_user, m
     assert User.objects.filter(verified_at=None).count() == 0
 
 
+OWNERS = "the owner's own passphrase"
+ATTACKERS = "the attacker's own passphrase"
+
+
+def sent_by_sign_up(server, jobs, password):
+    """Sign up, run the job of the sign-up, and return the token of its mail."""
+    signup.sign_up(ADDRESS, password, "")
+    run_job(jobs()[-1])
+    return token_in(server.messages[-1])
+
+
+def run_job(job):
+    signup.send_verification(*job["args"], **job["kwargs"])
+
+
+@pytest.fixture
+def jobs(db):
+    def look():
+        return list(
+            Job.objects.filter(name="accounts.send_verification").order_by("seq").values("args", "kwargs")
+        )
+
+    return look
+
+
+def test_a_link_does_not_verify_the_password_of_a_later_sign_up(jobs, mail_server):
+    server = mail_server()
+    owners = sent_by_sign_up(server, jobs, OWNERS)
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+
+    with pytest.raises(BadToken):
+        signup.verify(owners, timezone.now())
+
+    assert not User.objects.get().is_verified
+
+
+def test_the_newest_link_verifies_the_password_of_its_sign_up(jobs, mail_server):
+    server = mail_server()
+    sent_by_sign_up(server, jobs, ATTACKERS)
+    owners = sent_by_sign_up(server, jobs, OWNERS)
+
+    signup.verify(owners, timezone.now())
+
+    user = User.objects.get()
+    assert user.is_verified
+    assert user.check_password(OWNERS)
+
+
+def test_a_mail_job_that_runs_after_a_later_sign_up_mails_nothing(jobs, mail_server):
+    server = mail_server()
+    signup.sign_up(ADDRESS, OWNERS, "")
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+    of_owner, of_attacker = jobs()
+
+    run_job(of_owner)
+    run_job(of_attacker)
+
+    assert len(server.messages) == 1
+
+
+def test_a_mail_job_retried_after_a_later_sign_up_mails_nothing(jobs, mail_server):
+    server = mail_server(rcpt="451 4.7.1 greylisted")
+    signup.sign_up(ADDRESS, OWNERS, "")
+    with pytest.raises(Transient):
+        run_job(jobs()[0])
+    server.replies["rcpt"] = "250 OK"
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+
+    run_job(jobs()[0])
+
+    assert server.messages == []
+
+
+@pytest.mark.django_db
+def test_a_token_issued_for_the_sign_up_that_was_read_is_void_after_the_next():
+    signup.sign_up(ADDRESS, OWNERS, "")
+    as_the_job_read_it = User.objects.get()
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+
+    token = tokens.issue(as_the_job_read_it, TokenPurpose.VERIFY, timezone.now())
+
+    with pytest.raises(BadToken):
+        signup.verify(token, timezone.now())
+
+
+def test_a_job_of_an_earlier_release_mails_the_newest_link(jobs, mail_server):
+    server = mail_server()
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+    signup.sign_up(ADDRESS, OWNERS, "")
+
+    signup.send_verification(jobs()[0]["args"][0])
+
+    signup.verify(token_in(server.messages[0]), timezone.now())
+    assert User.objects.get().check_password(OWNERS)
+
+
+def test_the_mail_of_a_later_sign_up_says_that_there_was_an_earlier_one(jobs, mail_server):
+    server = mail_server()
+    sent_by_sign_up(server, jobs, OWNERS)
+    sent_by_sign_up(server, jobs, ATTACKERS)
+
+    first, second = [text_of(message) for message in server.messages]
+    assert "sign-up with this address before" not in first
+    assert "sign-up with this address before" in second
+
+
+def test_asking_again_mails_the_link_of_the_newest_sign_up(jobs, mail_server):
+    server = mail_server()
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+    signup.sign_up(ADDRESS, OWNERS, "")
+    signup.ask_verification(ADDRESS)
+
+    run_job(jobs()[-1])
+    signup.verify(token_in(server.messages[0]), timezone.now())
+
+    assert User.objects.get().check_password(OWNERS)
+
+
+def test_a_reset_of_an_unverified_account_makes_the_links_of_sign_ups_void(jobs, mail_server):
+    server = mail_server()
+    attackers = sent_by_sign_up(server, jobs, ATTACKERS)
+    reset = tokens.issue(User.objects.get(), TokenPurpose.RESET, timezone.now())
+
+    passwords.reset(reset, OWNERS, timezone.now())
+
+    with pytest.raises(BadToken):
+        signup.verify(attackers, timezone.now())
+    signup.sign_up(ADDRESS, ATTACKERS, "")
+    assert User.objects.get().check_password(OWNERS)
+
+
+@pytest.mark.parametrize("purpose", list(TokenPurpose))
+def test_a_token_proves_only_the_address_that_it_was_mailed_to(a_user, purpose):
+    user = a_user(verified=False)
+    token = tokens.issue(user, purpose, timezone.now())
+    User.objects.filter(pk=user.pk).update(email="other@example.org")
+
+    with pytest.raises(BadToken):
+        tokens.find(token, purpose, timezone.now())
+
+
+def test_past_the_limit_of_mails_a_sign_up_changes_nothing_and_the_newest_link_works(
+    jobs, mail_server, settings
+):
+    settings.THROTTLES = {"address_mail": "2/hour"}
+    server = mail_server()
+    address = f"{uuid4().hex}@example.org"
+    for password in (ATTACKERS, OWNERS, ATTACKERS, ATTACKERS):
+        signup.sign_up(address, password, "")
+
+    assert len(jobs()) == 2
+    run_job(jobs()[-1])
+    signup.verify(token_in(server.messages[0]), timezone.now())
+    assert User.objects.get().check_password(OWNERS)
+
+
+def test_a_taken_address_is_sent_no_more_warnings_than_an_unverified_one_links(a_user, asked_for, settings):
+    settings.THROTTLES = {"address_mail": "2/hour"}
+    owner = a_user(f"{uuid4().hex}@example.org")
+
+    for address in (owner.email, owner.email.upper(), owner.email):
+        signup.sign_up(address, PASSWORD, "")
+
+    assert len(asked_for("accounts.warn_owner")) == 2
+
+
+def test_asking_again_is_limited_like_a_sign_up(a_user, jobs, settings):
+    settings.THROTTLES = {"address_mail": "2/hour"}
+    user = a_user(f"{uuid4().hex}@example.org", verified=False)
+
+    for _ in range(3):
+        signup.ask_verification(user.email)
+
+    assert len(jobs()) == 2
+
+
 def test_an_attempt_after_a_failed_one_mails_a_working_link(a_user, mail_server):
     server = mail_server(rcpt="451 4.7.1 greylisted")
     user = a_user(verified=False)
@@ -253,7 +431,7 @@ def test_an_unknown_token_is_refused(token):
 
 def test_a_reset_token_proves_nothing_as_a_verification_token(a_user):
     user = a_user(verified=False)
-    token = tokens.issue(user.pk, TokenPurpose.RESET, timezone.now())
+    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
 
     with pytest.raises(BadToken):
         signup.verify(token, timezone.now())

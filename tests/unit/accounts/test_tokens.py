@@ -11,7 +11,7 @@ from accounts.models import MailedToken, TokenPurpose
 @pytest.mark.parametrize("purpose", list(TokenPurpose))
 def test_of_two_who_found_the_token_at_the_same_moment_the_second_cannot_spend_it(a_user, purpose):
     now = timezone.now()
-    token = tokens.issue(a_user().pk, purpose, now)
+    token = tokens.issue(a_user(), purpose, now)
     first, second = (tokens.find(token, purpose, now) for _ in range(2))
     tokens.spend(first, now)
 
@@ -22,7 +22,7 @@ def test_of_two_who_found_the_token_at_the_same_moment_the_second_cannot_spend_i
 
 
 def test_a_token_of_a_user_on_the_way_out_is_not_found(a_user):
-    token = tokens.issue(a_user(is_active=False).pk, TokenPurpose.RESET, timezone.now())
+    token = tokens.issue(a_user(is_active=False), TokenPurpose.RESET, timezone.now())
 
     with pytest.raises(BadToken):
         tokens.find(token, TokenPurpose.RESET, timezone.now())
@@ -31,6 +31,6 @@ def test_a_token_of_a_user_on_the_way_out_is_not_found(a_user):
 def test_every_token_is_another(a_user):
     user = a_user()
 
-    issued = {tokens.issue(user.pk, TokenPurpose.VERIFY, timezone.now()) for _ in range(10)}
+    issued = {tokens.issue(user, TokenPurpose.VERIFY, timezone.now()) for _ in range(10)}
 
     assert len(issued) == 10

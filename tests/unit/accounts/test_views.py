@@ -110,7 +110,7 @@ def test_too_many_requests_of_one_address_get_429_and_others_go_on(api, settings
 
 
 def test_verifying_answers_200_and_then_400(a_user, api):
-    token = tokens.issue(a_user(verified=False).pk, TokenPurpose.VERIFY, timezone.now())
+    token = tokens.issue(a_user(verified=False), TokenPurpose.VERIFY, timezone.now())
 
     first = api.post("/api/verify-email", {"token": token})
     second = api.post("/api/verify-email", {"token": token})
@@ -192,7 +192,7 @@ def test_asking_for_a_mail_answers_the_same_for_every_address(a_user, api, path)
 
 
 def test_a_new_password_is_confirmed_with_200_and_a_weak_one_refused(a_user, api):
-    token = tokens.issue(a_user().pk, TokenPurpose.RESET, timezone.now())
+    token = tokens.issue(a_user(), TokenPurpose.RESET, timezone.now())
 
     weak = api.post("/api/password-reset/confirm", {"token": token, "password": "short"})
     done = api.post("/api/password-reset/confirm", {"token": token, "password": "an entirely new one"})

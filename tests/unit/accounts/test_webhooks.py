@@ -75,7 +75,7 @@ def test_nothing_is_posted_for_a_webhook_that_was_removed_meanwhile(added, recei
 
 def test_nothing_is_posted_for_a_user_who_leaves(added, receiver):
     webhook, _ = added
-    deletion.request_deletion(webhook.user, PASSWORD)
+    deletion.request_deletion(None, webhook.user, PASSWORD)
 
     post(webhook)
 
