@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.ffmpeg import FORMATS
-from media_pipeline.engine.process import Budget, run_program
+from media_pipeline.engine.process import Access, Budget, run_program
 
 WORKER = Path(__file__).with_name("demux_worker.py")
 REASONS = {
@@ -25,13 +26,16 @@ KILLED = -9
 BUDGET = Budget(seconds=120, memory_bytes=3 * 1024**3)
 
 
-def ask_demuxer(command: str, source: Path, beside: Path, **arguments: Any) -> dict[str, Any]:
+def ask_demuxer(
+    command: str, source: Path, beside: Path, writes: Sequence[Path] = (), **arguments: Any
+) -> dict[str, Any]:
     """Run `command` on `source` in a limited process and return its answer; raises Permanent or Transient."""
     question = {"path": str(source.absolute()), "formats": FORMATS, **arguments}
     ended = run_program(
         [sys.executable, "-I", str(WORKER), command, json.dumps(question)],
         budget=BUDGET,
         beside=beside,
+        access=Access([source], writes),
         keep_output=True,
     )
     if ended.code == KILLED:

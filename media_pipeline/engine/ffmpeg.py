@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
 
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.plan import OnProgress
-from media_pipeline.engine.process import Budget, Ended, run_program
+from media_pipeline.engine.process import Access, Budget, Ended, run_program
 
 # The demuxers a source may use. Playlists, pictures, SVG, SDP and concat scripts are not among them: they would
 # make ffmpeg open other files or addresses.
 FORMATS = "mov,mp4,matroska,webm,mpegts,avi,flv,ogg,asf,mpeg,mpegvideo,mxf,gif"
 PIECE_FORMATS = "nut"
 OWN_FORMATS = "mov,mp4"
+FILE = "file:"
 FULL_HD_PIXELS = 1920 * 1080
 
 DISK_FULL, IO_ERROR, NO_MEMORY, TRY_AGAIN, TOO_LARGE = (256 - errno for errno in (28, 5, 12, 11, 27))
@@ -43,6 +45,7 @@ def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and defau
         ],
         budget=budget,
         beside=beside,
+        access=_access(arguments),
         on_output=meter.read,
         on_tick=lambda: on_progress(meter.share),
     )
@@ -57,13 +60,26 @@ def read_from(source: Path, *options: str, formats: str = FORMATS, before: Seque
     return [
         *("-protocol_whitelist", "file", "-format_whitelist", formats, *before),
         *options,
-        *("-i", f"file:{source.absolute()}"),
+        *("-i", f"{FILE}{source.absolute()}"),
     ]
 
 
 def write_to(target: Path) -> str:
     """Return the argument that writes `target`: never a protocol, whatever its name looks like."""
-    return f"file:{target.absolute()}"
+    return f"{FILE}{target.absolute()}"
+
+
+def _access(arguments: Sequence[str]) -> Access:
+    """Return what these arguments name: `read_from` and `write_to` are the only ones to write a file's name."""
+    reads, writes = [], []
+    for before, argument in pairwise(["", *arguments]):
+        if argument.startswith(FILE):
+            path = Path(argument.removeprefix(FILE))
+            if before == "-i":
+                reads.append(path)
+            else:
+                writes.append(path.parent)
+    return Access(reads, writes)
 
 
 def budget_for(seconds: float, pixels: int) -> Budget:

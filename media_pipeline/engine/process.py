@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jobs.errors import Transient
@@ -22,6 +24,14 @@ KEPT_BYTES = 64 * 1024
 
 class OutOfTime(Transient):
     """The program took longer than its budget; worth one more attempt, for the machine may have been busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The files and folders that a program may read, and the folders that it may write."""
+
+    reads: Sequence[Path] = ()
+    writes: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +70,16 @@ def run_program(  # noqa: PLR0913 - keywords, each with its own meaning and defa
     *,
     budget: Budget,
     beside: Path,
+    access: Access = Access(),
     on_output: Callable[[bytes], None] = lambda _: None,
     on_tick: Callable[[], None] = lambda: None,
     keep_output: bool = False,
     folder: Path | None = None,
 ) -> Ended:
     """Run `program` (a list, never a shell) to its end and return how it ended.
+
+    It has no environment, opens no connection and sees no file beside those of `access` and the system's programs
+    and libraries, as far as the kernel can see to that (`sandbox.missing`).
 
     `beside` names the output: a file next to it remembers the process, so that the next attempt ends one that
     outlived its worker. `on_tick` is called about twice a second and may raise: the whole process group is then
@@ -76,7 +90,8 @@ def run_program(  # noqa: PLR0913 - keywords, each with its own meaning and defa
     """
     note = _note(beside)
     end_survivor(beside)
-    command = [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(budget.as_limits()), *program]
+    orders = {"limits": budget.as_limits(), **_paths(access, program[0], folder)}
+    command = [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(orders), *program]
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -84,6 +99,7 @@ def run_program(  # noqa: PLR0913 - keywords, each with its own meaning and defa
         stderr=subprocess.PIPE,
         start_new_session=True,
         cwd=folder,
+        env={},
     ) as running:
         try:
             note.write_text(f"{socket.gethostname()} {running.pid} {_started(running.pid)}")
@@ -109,6 +125,28 @@ def end_survivor(beside: Path) -> None:
         if host == socket.gethostname() and started and _started(int(pid)) == started:
             _kill_group(int(pid))
         note.unlink(missing_ok=True)
+
+
+def _paths(access: Access, program: str, folder: Path | None) -> dict[str, list[str]]:
+    own = _python_reads() if program == sys.executable else [Path(program)]
+    writes = [*access.writes, *((folder,) if folder else ())]
+    return {
+        "reads": [str(path.absolute()) for path in (*own, *access.reads)],
+        "writes": [str(path.absolute()) for path in writes],
+    }
+
+
+@cache
+def _python_reads() -> list[Path]:
+    """Return what a Python program reads: its own libraries, and the scripts of this folder."""
+    found = sysconfig.get_paths()
+    folders = {found[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    shared = sysconfig.get_config_var("LIBDIR")
+    executable = Path(sys.executable)
+    return [
+        *map(Path, sorted(folders | ({str(shared)} if shared else set()))),
+        *(executable, executable.parent.parent / "pyvenv.cfg", LAUNCHER.parent),
+    ]
 
 
 def _note(beside: Path) -> Path:
