@@ -81,7 +81,7 @@ def _graph(plan: Plan, chunk: Chunk) -> list[str]:
     start = f":start_time={_decimal(grid.seconds(grid.first))}" if chunk.first == 0 else ""
     chain = [
         plan.deinterlace,
-        f"fps=fps={grid.rate}{start}:round=near",
+        f"fps=fps={grid.rate}{start}:round=near:eof_action=pass",
         "tpad=stop=-1:stop_mode=clone",
         f"trim=start_pts={first}:end_pts={first + chunk.frames}",
         f"setpts=PTS-({grid.first})",
