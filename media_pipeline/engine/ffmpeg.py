@@ -1,6 +1,7 @@
 """The gateway to ffmpeg: argument lists, whitelists, limits, progress, and the fate of a failed run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,16 @@ import imageio_ffmpeg
 
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.plan import OnProgress
-from media_pipeline.engine.process import Access, Budget, Ended, run_program
+from media_pipeline.engine.process import (
+    CPU_TIME,
+    FILE_TOO_LARGE,
+    KILLED,
+    Access,
+    Budget,
+    Ended,
+    ceilings,
+    run_program,
+)
 
 # The demuxers a source may use. Playlists, pictures, SVG, SDP and concat scripts are not among them: they would
 # make ffmpeg open other files or addresses.
@@ -18,10 +28,11 @@ PIECE_FORMATS = "nut"
 OWN_FORMATS = "mov,mp4"
 FILE = "file:"
 FULL_HD_PIXELS = 1920 * 1080
+# The widest picture that H.264 has, in the highest rung: what we wrote ourselves.
+OWN_PIXELS = 16384 * 2304
 
 DISK_FULL, IO_ERROR, NO_MEMORY, TRY_AGAIN, TOO_LARGE = (256 - errno for errno in (28, 5, 12, 11, 27))
 ERRORS_IN_MOST = 69
-KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24
 
 
 def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and default
@@ -55,10 +66,19 @@ def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and defau
     return ended
 
 
-def read_from(source: Path, *options: str, formats: str = FORMATS, before: Sequence[str] = ()) -> list[str]:
-    """Return the arguments that read `source`: one local file of a known format and nothing that it points to."""
+def read_from(
+    source: Path,
+    *options: str,
+    formats: str = FORMATS,
+    before: Sequence[str] = (),
+    pixels: int = OWN_PIXELS,
+) -> list[str]:
+    """Return the arguments that read `source`: one local file of a known format and nothing that it points to.
+
+    No picture of more than `pixels` is decoded.
+    """
     return [
-        *("-protocol_whitelist", "file", "-format_whitelist", formats, *before),
+        *("-protocol_whitelist", "file", "-format_whitelist", formats, "-max_pixels", str(pixels), *before),
         *options,
         *("-i", f"{FILE}{source.absolute()}"),
     ]
@@ -90,6 +110,11 @@ def budget_for(seconds: float, pixels: int) -> Budget:
     """
     scale = max(1.0, pixels / FULL_HD_PIXELS)
     return Budget(seconds=60 + 20 * seconds * scale, memory_bytes=int(4 * 1024**3 * scale))
+
+
+def text_budget(seconds: float) -> Budget:
+    """Return time and file size for one subtitle track of a video of `seconds`."""
+    return replace(budget_for(seconds, 1), file_bytes=ceilings.text_bytes)
 
 
 @cache

@@ -15,15 +15,32 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jobs.errors import Transient
+from jobs.errors import Permanent, Transient
 
 LAUNCHER = Path(__file__).with_name("launch.py")
+KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24
 TICK_SECONDS = 0.25
 KEPT_BYTES = 64 * 1024
 
 
 class OutOfTime(Transient):
-    """The program took longer than its budget; worth one more attempt, for the machine may have been busy."""
+    """The program took longer than its budget while the machine gave it little time; another attempt may do."""
+
+
+class TooMuchWork(Permanent):
+    """The program worked for as long as its budget allows; it would do so each time."""
+
+
+@dataclass(slots=True)
+class Ceilings:
+    """What no program gets more of, whatever its budget says; set from the settings."""
+
+    memory_bytes: int = 8 * 1024**3
+    file_bytes: int = 16 * 1024**3
+    text_bytes: int = 8 * 1024**2
+
+
+ceilings = Ceilings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +57,7 @@ class Budget:
 
     seconds: float
     memory_bytes: int = 4 * 1024**3
-    file_bytes: int = 64 * 1024**3
+    file_bytes: int = 1024**4
     nice: int = 5
 
     def as_limits(self) -> dict[str, int]:
@@ -49,8 +66,8 @@ class Budget:
         return {
             "parent": os.getpid(),
             "nice": self.nice,
-            "AS": self.memory_bytes,
-            "FSIZE": self.file_bytes,
+            "AS": min(self.memory_bytes, ceilings.memory_bytes),
+            "FSIZE": min(self.file_bytes, ceilings.file_bytes),
             "CPU": int(self.seconds * cores) + 1,
             "CORE": 0,
         }
@@ -83,7 +100,8 @@ def run_program(  # noqa: PLR0913 - keywords, each with its own meaning and defa
 
     `beside` names the output: a file next to it remembers the process, so that the next attempt ends one that
     outlived its worker. `on_tick` is called about twice a second and may raise: the whole process group is then
-    ended and the exception passes. Raises OutOfTime when the budget is used up.
+    ended and the exception passes. Raises OutOfTime when the budget's time is up, TooMuchWork when the program was
+    busy for at least half of it.
 
     It blocks in the calling thread, and must: the signal that ends the program with its starter follows the
     thread that started it (prctl(2), PR_SET_PDEATHSIG).
@@ -177,7 +195,7 @@ def _read_until_closed(
     """Read both pipes in turn until both are closed; a full pipe nobody reads would hang the program."""
     deadline = time.monotonic() + seconds
     output, errors = bytearray(), bytearray()
-    for name, read in _readable(running, deadline, on_tick):
+    for name, read in _readable(running, deadline, seconds, on_tick):
         if name == "errors":
             errors = (errors + read)[-KEPT_BYTES:]
         else:
@@ -188,7 +206,7 @@ def _read_until_closed(
 
 
 def _readable(
-    running: subprocess.Popen[bytes], deadline: float, on_tick: Callable[[], None]
+    running: subprocess.Popen[bytes], deadline: float, seconds: float, on_tick: Callable[[], None]
 ) -> Iterator[tuple[str, bytes]]:
     ticked = 0.0
     with _selecting(running) as selector:
@@ -200,10 +218,25 @@ def _readable(
                 yield key.data, read
             now = time.monotonic()
             if now > deadline:
-                raise OutOfTime("the work took longer than its time limit")
+                raise _out_of_time(running.pid, seconds)
             if now - ticked >= 2 * TICK_SECONDS:
                 ticked = now
                 on_tick()
+
+
+def _out_of_time(pid: int, seconds: float) -> Exception:
+    """Tell a file that needs too much work from a machine that is busy with others: by the time on its processors."""
+    if _processor_seconds(pid) >= seconds / 2:
+        return TooMuchWork("the film takes more processor time than a job may use")
+    return OutOfTime("the work took longer than its time limit")
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0.0
 
 
 @contextmanager

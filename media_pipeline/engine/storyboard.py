@@ -49,7 +49,15 @@ def make_storyboard(source: Path, film: Film, plan: Plan, into: Path, on_progres
     with building(into) as folder:
         run_ffmpeg(
             [
-                *("-copyts", *read_from(source, "-noautorotate", before=_which_frames(film, sheets))),
+                *(
+                    "-copyts",
+                    *read_from(
+                        source,
+                        "-noautorotate",
+                        before=_which_frames(film, sheets),
+                        pixels=plan.decoded_pixels,
+                    ),
+                ),
                 *("-map", f"0:{film.video_stream}", "-vf", _filters(plan, sheets)),
                 *("-fps_mode", "passthrough", "-q:v", "4", "-bitexact", write_to(folder / "sheet_%03d.jpg")),
             ],
