@@ -154,8 +154,24 @@ class Video:
     max_bytes: int
     max_seconds: int
     max_pixels: int
+    max_packets: int
+    max_frames: int
+    free_pixels: int
+    pixels_per_byte: int
+    program_memory_bytes: int
+    program_file_bytes: int
+    text_max_bytes: int
     chunk_seconds: int
     whisper_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What one user may have of videos; None is no limit."""
+
+    unfinished: int | None
+    videos: int | None
+    bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +207,7 @@ class Env:
     push: Push
     webhooks: Webhooks
     video: Video
+    quotas: Quotas
     uploads: Uploads
     logs: Logs
     fault_point: tuple[str, str, int] | None
@@ -349,8 +366,20 @@ def _read(get: _Reader) -> Env:
         max_bytes=get("VIDEO_MAX_BYTES", "4GiB", _size),
         max_seconds=get("VIDEO_MAX_SECONDS", "4h", _duration),
         max_pixels=get("VIDEO_MAX_PIXELS", "7680x4320", _pixels),
+        max_packets=get("VIDEO_MAX_PACKETS", "4000000", _whole(1000, 10**9)),
+        max_frames=get("VIDEO_MAX_FRAMES", "2000000", _whole(1000, 10**9)),
+        free_pixels=get("VIDEO_FREE_PIXELS", "20000000000", _whole(0, 10**12 - 1)),
+        pixels_per_byte=get("VIDEO_PIXELS_PER_BYTE", "500000", _whole(1, 10**9)),
+        program_memory_bytes=get("VIDEO_PROGRAM_MEMORY_BYTES", "8GiB", _size),
+        program_file_bytes=get("VIDEO_PROGRAM_FILE_BYTES", "16GiB", _size),
+        text_max_bytes=get("VIDEO_TEXT_MAX_BYTES", "8MiB", _size),
         chunk_seconds=get("VIDEO_CHUNK_SECONDS", "12", _whole(2, 600)),
         whisper_model=get("WHISPER_MODEL", "", str),
+    )
+    quotas = Quotas(
+        unfinished=get("VIDEOS_UNFINISHED_PER_USER", "100", _or_none(_whole(1, 10**9))),
+        videos=get("VIDEOS_PER_USER", "10000", _or_none(_whole(0, 10**9))),
+        bytes=get("VIDEO_BYTES_PER_USER", "1TiB", _or_none(_size)),
     )
     uploads = Uploads(
         expire_hours=get("UPLOAD_EXPIRE_HOURS", "24", _whole(1, 8760)),
@@ -375,6 +404,7 @@ def _read(get: _Reader) -> Env:
         push,
         webhooks,
         video,
+        quotas,
         uploads,
         logs,
         fault_point,
@@ -419,6 +449,18 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _or_none(parse: Callable[[str], int]) -> Callable[[str], int | None]:
+    def parse_or_none(text: str) -> int | None:
+        if text.lower() == "none":
+            return None
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, or none") from None
+
+    return parse_or_none
 
 
 def _seconds(lowest: float, highest: float) -> Callable[[str], float]:

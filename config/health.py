@@ -17,6 +17,8 @@ from django.core.mail import get_connection
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from media_pipeline.engine import sandbox
+
 LIMIT_SECONDS = 1.0
 
 # A check's socket gives up later than those who ask. With one limit for both, either could come first, and what hangs
@@ -32,14 +34,23 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 where every dependency does, 503 otherwise: `{name: "ok" or the reason}`.
 
-    `?only=a,b` asks only those. A reason is the kind of error, never its text, which may hold a URL with a password.
+    `?only=a,b` asks only those. `sandbox` is there only where this machine's kernel cannot confine the programs that
+    read uploads; it does not make the site unready. A reason is the kind of error, never its text, which may hold a
+    URL with a password.
     """
     only = request.GET.get("only")
     names = [name for name in CHECKS if only is None or name in only.split(",")]
     found = await asyncio.gather(*(ask(name) for name in names))
     states = dict(zip(names, found, strict=True))
     ready = bool(states) and all(state == "ok" for state in states.values())
+    if only is None:
+        states |= weaknesses(sandbox.missing())
     return JsonResponse(states, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+def weaknesses(missing: list[str]) -> dict[str, str]:
+    """Return the line that names what the kernel lacks, nothing where it lacks nothing."""
+    return {"sandbox": f"kernel lacks {', '.join(missing)}"} if missing else {}
 
 
 def check_database() -> None:

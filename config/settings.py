@@ -232,8 +232,21 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.mail.sender
 VIDEO_MAX_BYTES = ENV.video.max_bytes
 VIDEO_MAX_SECONDS = ENV.video.max_seconds
 VIDEO_MAX_PIXELS = ENV.video.max_pixels
+VIDEO_MAX_PACKETS = ENV.video.max_packets
+VIDEO_MAX_FRAMES = ENV.video.max_frames
+VIDEO_FREE_PIXELS = ENV.video.free_pixels
+VIDEO_PIXELS_PER_BYTE = ENV.video.pixels_per_byte
+VIDEO_PROGRAM_MEMORY_BYTES = ENV.video.program_memory_bytes
+VIDEO_PROGRAM_FILE_BYTES = ENV.video.program_file_bytes
+VIDEO_TEXT_MAX_BYTES = ENV.video.text_max_bytes
 VIDEO_CHUNK_SECONDS = ENV.video.chunk_seconds
 WHISPER_MODEL = ENV.video.whisper_model
+
+# --- Quotas of one user; None is no limit
+
+VIDEOS_UNFINISHED_PER_USER = ENV.quotas.unfinished
+VIDEOS_PER_USER = ENV.quotas.videos
+VIDEO_BYTES_PER_USER = ENV.quotas.bytes
 
 # --- Resumable uploads
 

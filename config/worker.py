@@ -5,10 +5,14 @@ import os
 from typing import Any
 
 import billiard.common
+import structlog
 from celery import signals
 from celery.utils.nodenames import default_nodename
 
 from config import env
+from media_pipeline.engine import sandbox
+
+log = structlog.get_logger(__name__)
 
 
 def stop_in_time() -> None:
@@ -30,6 +34,14 @@ def name_uniquely(instance: Any, **_event: Any) -> None:
     name, _, host = default_nodename("").partition("@")
     if instance.hostname == f"{name}@{host}":
         instance.hostname = f"{name}-{os.getpid()}@{host}"
+
+
+@signals.celeryd_init.connect
+def tell_of_a_weak_sandbox(**_event: Any) -> None:
+    """Warn where this machine's kernel cannot confine the programs that read uploads; the work goes on."""
+    missing = sandbox.missing()
+    if missing:
+        log.warning("sandbox_incomplete", missing=missing)
 
 
 @signals.setup_logging.connect

@@ -19,6 +19,14 @@ class NoRoom(Refused):
         super().__init__("The server has no room for this film.")
 
 
+class TooManyVideos(TooMany):
+    """The user has as many videos under way as one may have."""
+
+
+class QuotaUsedUp(Refused):
+    """The user has as many videos, or as many bytes of them, as one may have."""
+
+
 class UnknownProject(Refused):
     """The project is not one of the owner's."""
 

@@ -17,7 +17,7 @@ from jobs.current import checkpoint, current_job
 from jobs.enqueue import enqueue
 from jobs.judge import Fate
 from jobs.models import JobError
-from media_pipeline import pipeline, progress, queries
+from media_pipeline import pipeline, progress, queries, quotas
 from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.errors import WrongState
 from media_pipeline.models import TRANSITIONS, Asset, Chunk, Step, StepName, StepState, Video, VideoState
@@ -174,10 +174,14 @@ def cancel(video_id: UUID, now: datetime) -> None:
 
 @transaction.atomic
 def retry(video_id: UUID) -> None:
-    """Run the film's pipeline again, keeping what is done. WrongState unless it failed or was cancelled."""
+    """Run the film's pipeline again, keeping what is done. WrongState unless it failed or was cancelled.
+
+    TooManyVideos where the owner has as many under way as one may have.
+    """
     video = queries.locked(video_id)
     if video is None or not video.source or VideoState.QUEUED not in TRANSITIONS[VideoState(video.state)]:
         raise WrongState("Only a film that failed or was cancelled can be retried.")
+    quotas.refuse_more_under_way(video.owner_id)
     _run_again(video)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
 
 from accounts.models import Project, User
 from jobs.models import Job, JobError
@@ -37,6 +37,17 @@ def video_of(owner_id: UUID | None, video_id: UUID | str) -> Video | None:
 def with_upload(owner_id: UUID | None) -> QuerySet[Video]:
     """Films of one owner whose upload is still there."""
     return Video.objects.filter(owner_id=owner_id).exclude(source="").order_by("pk")
+
+
+def under_way(owner_id: UUID | None) -> QuerySet[Video]:
+    """Films of one owner that are queued or processing."""
+    return Video.objects.filter(owner_id=owner_id).exclude(state__in=FINAL_STATES)
+
+
+def stored(owner_id: UUID | None) -> tuple[int, int]:
+    """Return how many films the owner has, and how many bytes were uploaded for them."""
+    totals = Video.objects.filter(owner_id=owner_id).aggregate(count=Count("pk"), size=Sum("source_bytes"))
+    return totals["count"], totals["size"] or 0
 
 
 def with_assets(owner_id: UUID | None) -> QuerySet[Video]:

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 
 from accounts.models import Project
-from media_pipeline import lifecycle, queries, sniff, storage, tidy
+from media_pipeline import lifecycle, queries, quotas, sniff, storage, tidy
 from media_pipeline.errors import UnknownProject, UnknownUpload, UnusableUpload, WrongUpload
 from media_pipeline.models import Upload, Video
 
@@ -23,7 +23,8 @@ USED = "A video was made of this upload already."
 def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID | None) -> Video:
     """Keep the uploaded file as a film of `owner` and enqueue its processing.
 
-    Raises UnusableUpload for what is surely no film, UnknownProject for a project that is not the owner's, StorageAway
+    Raises UnusableUpload for what is surely no film, UnknownProject for a project that is not the owner's, QuotaUsedUp
+    or TooManyVideos where the owner has as much as one may have, StorageAway
     where a bucket is to have the file and does not answer; then nothing is kept.
     Where the transaction around this is rolled back afterwards, the file is left and the sweep removes it.
     """
@@ -39,11 +40,13 @@ def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID
         source=storage.SOURCE_NAME,
         source_bytes=file.size or 0,
     )
+    quotas.refuse_over_quota(owner.pk, video.source_bytes)
     # The file first: a row without its file would be a lie, a file without its row is only litter.
     storage.take_over(Path(file.temporary_file_path()), video.pk)
     file.close()
     try:
         with transaction.atomic():
+            quotas.refuse_over_quota(owner.pk, video.source_bytes)
             queries.add_video(video)
             lifecycle.start(video)
     except BaseException:
@@ -73,8 +76,10 @@ def accept_resumed(owner: Any, upload_id: UUID, title: str, project_id: UUID | N
         source=storage.SOURCE_NAME,
         source_bytes=upload.length_bytes,
     )
+    quotas.refuse_over_quota(owner.pk, video.source_bytes)
     storage.take_over_upload(upload.pk)
     with transaction.atomic():
+        quotas.refuse_over_quota(owner.pk, video.source_bytes)
         if not queries.use(upload.pk, now):
             raise WrongUpload(USED)
         queries.add_video(video)

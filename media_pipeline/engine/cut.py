@@ -31,6 +31,7 @@ def cut_pieces(source: Path, film: Film, plan: Plan, into: Path) -> None:
             "cut",
             source,
             into,
+            writes=[folder],
             index=film.video_stream,
             ranges=[[str(first / grid.rate), str(last / grid.rate)] for first, last in ranges],
             margin=str(2 / grid.rate),

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.ffmpeg import FORMATS
-from media_pipeline.engine.process import Budget, run_program
+from media_pipeline.engine.process import CPU_TIME, FILE_TOO_LARGE, KILLED, Access, Budget, Ended, run_program
+from media_pipeline.engine.unforeseen import unforeseen
 
 WORKER = Path(__file__).with_name("demux_worker.py")
 REASONS = {
@@ -19,28 +21,42 @@ REASONS = {
     "streams": "the file has too many streams",
     "broken": "the film is broken: no picture of it can be decoded",
     "long": "the film is too long",
+    "packets": "the file has more packets than a video may have",
+    "frames": "the film has more frames than a video may have",
+    "work": "the film has far more pictures than its bytes can hold",
+    "memory": "the film needs more memory than a job may use",
+    "time": "the film takes more processor time than a job may use",
+    "large": "the film is larger than a job may write",
 }
-KILLED = -9
 # A 4 h film has some 900,000 packets, and PyAV reads 250,000 a second.
 BUDGET = Budget(seconds=120, memory_bytes=3 * 1024**3)
 
 
-def ask_demuxer(command: str, source: Path, beside: Path, **arguments: Any) -> dict[str, Any]:
+def ask_demuxer(
+    command: str, source: Path, beside: Path, writes: Sequence[Path] = (), **arguments: Any
+) -> dict[str, Any]:
     """Run `command` on `source` in a limited process and return its answer; raises Permanent or Transient."""
     question = {"path": str(source.absolute()), "formats": FORMATS, **arguments}
     ended = run_program(
         [sys.executable, "-I", str(WORKER), command, json.dumps(question)],
         budget=BUDGET,
         beside=beside,
+        access=Access([source], writes),
         keep_output=True,
     )
-    if ended.code == KILLED:
-        raise Transient("the reading of the film was killed")
-    if ended.code < 0:
-        raise Permanent(REASONS["broken"])
     if ended.code:
-        raise RuntimeError(f"demuxer ended with {ended.code}: {ended.errors[-2000:]}")
+        raise _fate_of(ended)
     answer: dict[str, Any] = json.loads(ended.output)
     if "refused" in answer:
         raise Permanent(REASONS[answer["refused"]])
     return answer
+
+
+def _fate_of(ended: Ended) -> Exception:
+    if ended.code == KILLED:
+        return Transient("the reading of the film was killed")
+    known = {CPU_TIME: "time", FILE_TOO_LARGE: "large"}
+    if ended.code in known:
+        return Permanent(REASONS[known[ended.code]])
+    # The same file ends the same way each time: a crash, or a mistake of ours that somebody must look at.
+    return unforeseen("demuxer", ended, REASONS["broken"] if ended.code < 0 else None)

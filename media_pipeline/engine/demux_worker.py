@@ -26,15 +26,34 @@ TEXT_CODECS = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}
 TRANSFERS = {16: "pq", 18: "hlg"}
 FULL_RANGE = 2
 HD_HEIGHT = 720
+SLOWEST_MEASURED, FASTEST_MEASURED = Fraction(1, 100_000), 100_000
 SLOWEST_RATE, FASTEST_RATE = Fraction(1, 2), 1000
 WIDEST_ASPECT = Fraction(10)
 BOX_HEADER_BYTES, BOXES_READ = 8, 64
 TAG_LETTERS = (2, 3)
+# A sound that ends later than this after its last packet began is one that only claims to.
+LONGEST_PACKET_SECONDS = 10
+SAMPLE_RATES, MOST_CHANNELS = range(4_000, 768_001), 64
+# Below four bytes a frame, over so many frames, nothing was encoded: an empty H.264 picture has about ten.
+FRAMES_LOOKED_AT, FEWEST_BYTES_PER_FRAME = 100_000, 4
+# A GIF frame may hold as few bytes as any, but each is pasted into a whole picture, and no real one is that empty.
+GIF_SHARE = 100
 # Containers whose header states a duration, written when the file was finished.
 STATING_DURATION = ("mov", "matroska", "avi", "asf", "flv")
 PICTURES_BESIDE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 Row = tuple[int, bool, bool, int]  # pts, key, shown, duration; in decoding order
+
+
+class Limits(NamedTuple):
+    """What a file may ask of us; the names of film.py's Limits."""
+
+    max_pixels: int
+    max_seconds: float
+    max_packets: int
+    max_frames: int
+    free_pixels: int
+    pixels_per_byte: int
 
 
 class Wanted(NamedTuple):
@@ -86,31 +105,38 @@ def lacks_index(path: Path) -> bool:
     return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
 
 
-def probe(path: str, formats: str, max_pixels: int, max_seconds: float) -> dict[str, Any]:
+def probe(path: str, formats: str, limits: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a Film, fractions as text."""
+    return _probe(path, formats, Limits(**limits))
+
+
+def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
+    size = Path(path).stat().st_size
     with open_source(path, formats) as container:
         videos = [stream for stream in container.streams.video if not stream.disposition & PICTURES_BESIDE]
         if not videos:
             raise Refused("picture")
-        refuse_undecodable(videos[0], max_pixels)
-        audios = [stream for stream in container.streams.audio if stream.codec_context is not None]
-        rows, spans, complete = scan(container, videos[0], audios)
+        refuse_undecodable(videos[0], limits.max_pixels)
+        audios = [stream for stream in container.streams.audio if is_usable(stream.codec_context)]
+        rows, spans, complete = scan(container, videos[0], audios, limits)
         stated = Fraction(container.duration or 0, av.time_base)
         if not any(shown for _, _, shown, _ in rows):
             raise Refused("picture")
+        refuse_long(rows, videos[0].time_base, limits.max_seconds)
         film = describe(container, videos[0])
         film |= timing(rows, videos[0])
         sounds = [
             {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
             for stream in audios
         ]
-    if film["video_end_seconds"] - film["video_start_seconds"] > max_seconds:
+    if film["video_end_seconds"] - film["video_start_seconds"] > limits.max_seconds:
         raise Refused("long")
-    film |= look(path, formats, film["video_stream"], max_pixels)
+    film |= look(path, formats, film["video_stream"], limits.max_pixels)
+    refuse_work(film, limits, size)
     sound = choose_sound(path, formats, sounds, spans)
     film |= zero(film, sound)
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])
-    if max(ends) - film["start_seconds"] > max_seconds:
+    if max(ends) - film["start_seconds"] > limits.max_seconds:
         raise Refused("long")
     starts = [film["video_start_seconds"]] + ([sound["start_seconds"]] if sound else [])
     stated_here = film["container"].startswith(STATING_DURATION)
@@ -127,17 +153,47 @@ def refuse_undecodable(stream: Any, max_pixels: int) -> None:
         raise Refused("pixels")
 
 
-def scan(container: Any, video: Any, audios: list[Any]) -> tuple[list[Row], dict[int, list[Fraction]], bool]:
+def is_usable(context: Any) -> bool:
+    """Return whether a sound has a decoder, and rate and channels that any recorder could have made."""
+    return (
+        context is not None and context.sample_rate in SAMPLE_RATES and 0 < context.channels <= MOST_CHANNELS
+    )
+
+
+def refuse_long(rows: list[Row], base: Fraction | None, max_seconds: float) -> None:
+    """Refuse packets so far apart, before anything is reckoned from their times."""
+    if not base:
+        raise Refused("broken")
+    shown = [row[0] for row in rows if row[2]]
+    if (max(shown) - min(shown)) * base > max_seconds:
+        raise Refused("long")
+
+
+def refuse_work(film: dict[str, Any], limits: Limits, size: int) -> None:
+    """Refuse pictures whose decoding is out of all proportion to the bytes that hold them."""
+    share = GIF_SHARE if film["video_codec"] == "gif" else 1
+    allowed = limits.free_pixels + size * limits.pixels_per_byte // share
+    if film["frames"] * film["width"] * film["height"] > allowed:
+        raise Refused("work")
+
+
+def scan(
+    container: Any, video: Any, audios: list[Any], limits: Limits | None = None
+) -> tuple[list[Row], dict[int, list[Fraction]], bool]:
     """Read every packet without decoding: the video's rows, each sound's first and last instant, and whether
-    the file could be read to its end."""
+    the file could be read to its end. Without `limits` for a file that was scanned before."""
     rows: list[Row] = []
     spans: dict[int, list[Fraction]] = {}
     complete = True
+    held = 0
     try:
-        for packet in container.demux([video, *audios]):
+        for number, packet in enumerate(container.demux([video, *audios])):
+            if limits is not None:
+                refuse_many(number, len(rows), held, limits)
             if packet.pts is None or not packet.size:
                 continue
             if packet.stream_index == video.index:
+                held += packet.size
                 rows.append((packet.pts, packet.is_keyframe, not packet.is_discard, packet.duration or 0))
             elif not packet.is_discard:
                 extend(spans, packet)
@@ -146,10 +202,19 @@ def scan(container: Any, video: Any, audios: list[Any]) -> tuple[list[Row], dict
     return rows, spans, complete
 
 
+def refuse_many(packets: int, frames: int, held_bytes: int, limits: Limits) -> None:
+    """Refuse a file in the middle of the scan: too many packets or frames, or frames of next to no bytes."""
+    if packets > limits.max_packets:
+        raise Refused("packets")
+    is_hollow = frames > FRAMES_LOOKED_AT and held_bytes < FEWEST_BYTES_PER_FRAME * frames
+    if is_hollow or frames > limits.max_frames:
+        raise Refused("frames")
+
+
 def extend(spans: dict[int, list[Fraction]], packet: Any) -> None:
     """Stretch the sound's span over `packet`."""
     start = packet.pts * packet.time_base
-    end = start + (packet.duration or 0) * packet.time_base
+    end = start + min((packet.duration or 0) * packet.time_base, LONGEST_PACKET_SECONDS)
     span = spans.setdefault(packet.stream_index, [start, end])
     span[:] = [min(span[0], start), max(span[1], end)]
 
@@ -218,7 +283,15 @@ def have_leading_pictures(rows: list[Row]) -> bool:
 
 
 def measure_rate(gaps: list[float], tick: float, video: Any) -> tuple[Fraction, bool]:
-    """Return the frame rate and whether it varies: from the median gap, since one long gap proves nothing."""
+    """Return the frame rate and whether it varies: from the median gap, since one long gap proves nothing.
+
+    Between the slowest and the fastest rate that any file has; a header can claim one frame in 68 years.
+    """
+    rate, is_variable = _measured_rate(gaps, tick, video)
+    return min(max(rate, SLOWEST_MEASURED), Fraction(FASTEST_MEASURED)), is_variable
+
+
+def _measured_rate(gaps: list[float], tick: float, video: Any) -> tuple[Fraction, bool]:
     if not gaps:
         guess = video.average_rate or video.guessed_rate
         return (Fraction(guess) if guess and SLOWEST_RATE <= guess <= FASTEST_RATE else Fraction(25)), False
@@ -432,6 +505,8 @@ def main(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return probe(**arguments) if command == "probe" else cut(**arguments)
     except Refused as refusal:
         return {"refused": str(refusal)}
+    except MemoryError:
+        return {"refused": "memory"}
     except av.FFmpegError:
         return {"refused": "broken"}
 

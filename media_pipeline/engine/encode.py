@@ -62,10 +62,10 @@ def _input(piece: Path, plan: Plan) -> list[str]:
     # Where the picture's size changes in mid-film, a new graph would begin counting afresh; `scale` adapts by itself.
     reading = ("-threads", "1", "-noautorotate", "-reinit_filter", "0")
     if plan.whole_stream is not None:
-        return ["-copyts", *read_from(piece, *reading, formats=FORMATS)]
+        return ["-copyts", *read_from(piece, *reading, formats=FORMATS, pixels=plan.decoded_pixels)]
     return [
         *("-copyts", "-itsoffset", str(-SHIFT_SECONDS)),
-        *read_from(piece, *reading, "-f", "nut", formats=PIECE_FORMATS),
+        *read_from(piece, *reading, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),
     ]
 
 
@@ -81,7 +81,7 @@ def _graph(plan: Plan, chunk: Chunk) -> list[str]:
     start = f":start_time={_decimal(grid.seconds(grid.first))}" if chunk.first == 0 else ""
     chain = [
         plan.deinterlace,
-        f"fps=fps={grid.rate}{start}:round=near",
+        f"fps=fps={grid.rate}{start}:round=near:eof_action=pass",
         "tpad=stop=-1:stop_mode=clone",
         f"trim=start_pts={first}:end_pts={first + chunk.frames}",
         f"setpts=PTS-({grid.first})",
@@ -120,7 +120,8 @@ def _check(path: Path, chunk: Chunk) -> None:
     """Raise unless the file holds the chunk's frames: ffmpeg ends a file neatly even when it was stopped."""
     frames = sum(read_parts(path).frames)
     if frames != chunk.frames:
-        raise RuntimeError(f"chunk {chunk.number} has {frames} frames instead of {chunk.frames}")
+        # The encoder ended well: the same piece gives the same frames each time.
+        raise ValueError(f"chunk {chunk.number} has {frames} frames instead of {chunk.frames}")
 
 
 def _decimal(seconds: Fraction) -> str:

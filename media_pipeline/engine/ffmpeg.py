@@ -1,25 +1,38 @@
 """The gateway to ffmpeg: argument lists, whitelists, limits, progress, and the fate of a failed run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
 
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.plan import OnProgress
-from media_pipeline.engine.process import Budget, Ended, run_program
+from media_pipeline.engine.process import (
+    CPU_TIME,
+    FILE_TOO_LARGE,
+    KILLED,
+    Access,
+    Budget,
+    Ended,
+    ceilings,
+    run_program,
+)
 
 # The demuxers a source may use. Playlists, pictures, SVG, SDP and concat scripts are not among them: they would
 # make ffmpeg open other files or addresses.
 FORMATS = "mov,mp4,matroska,webm,mpegts,avi,flv,ogg,asf,mpeg,mpegvideo,mxf,gif"
 PIECE_FORMATS = "nut"
 OWN_FORMATS = "mov,mp4"
+FILE = "file:"
 FULL_HD_PIXELS = 1920 * 1080
+# The widest picture that H.264 has, in the highest rung: what we wrote ourselves.
+OWN_PIXELS = 16384 * 2304
 
 DISK_FULL, IO_ERROR, NO_MEMORY, TRY_AGAIN, TOO_LARGE = (256 - errno for errno in (28, 5, 12, 11, 27))
 ERRORS_IN_MOST = 69
-KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24
 
 
 def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and default
@@ -43,6 +56,7 @@ def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and defau
         ],
         budget=budget,
         beside=beside,
+        access=_access(arguments),
         on_output=meter.read,
         on_tick=lambda: on_progress(meter.share),
     )
@@ -52,18 +66,40 @@ def run_ffmpeg(  # noqa: PLR0913 - keywords, each with its own meaning and defau
     return ended
 
 
-def read_from(source: Path, *options: str, formats: str = FORMATS, before: Sequence[str] = ()) -> list[str]:
-    """Return the arguments that read `source`: one local file of a known format and nothing that it points to."""
+def read_from(
+    source: Path,
+    *options: str,
+    formats: str = FORMATS,
+    before: Sequence[str] = (),
+    pixels: int = OWN_PIXELS,
+) -> list[str]:
+    """Return the arguments that read `source`: one local file of a known format and nothing that it points to.
+
+    No picture of more than `pixels` is decoded.
+    """
     return [
-        *("-protocol_whitelist", "file", "-format_whitelist", formats, *before),
+        *("-protocol_whitelist", "file", "-format_whitelist", formats, "-max_pixels", str(pixels), *before),
         *options,
-        *("-i", f"file:{source.absolute()}"),
+        *("-i", f"{FILE}{source.absolute()}"),
     ]
 
 
 def write_to(target: Path) -> str:
     """Return the argument that writes `target`: never a protocol, whatever its name looks like."""
-    return f"file:{target.absolute()}"
+    return f"{FILE}{target.absolute()}"
+
+
+def _access(arguments: Sequence[str]) -> Access:
+    """Return what these arguments name: `read_from` and `write_to` are the only ones to write a file's name."""
+    reads, writes = [], []
+    for before, argument in pairwise(["", *arguments]):
+        if argument.startswith(FILE):
+            path = Path(argument.removeprefix(FILE))
+            if before == "-i":
+                reads.append(path)
+            else:
+                writes.append(path.parent)
+    return Access(reads, writes)
 
 
 def budget_for(seconds: float, pixels: int) -> Budget:
@@ -74,6 +110,11 @@ def budget_for(seconds: float, pixels: int) -> Budget:
     """
     scale = max(1.0, pixels / FULL_HD_PIXELS)
     return Budget(seconds=60 + 20 * seconds * scale, memory_bytes=int(4 * 1024**3 * scale))
+
+
+def text_budget(seconds: float) -> Budget:
+    """Return time and file size for one subtitle track of a video of `seconds`."""
+    return replace(budget_for(seconds, 1), file_bytes=ceilings.text_bytes)
 
 
 @cache

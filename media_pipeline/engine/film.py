@@ -6,16 +6,26 @@ from typing import Any, Literal, Self
 
 # Sound and picture that begin or end no further apart than this are meant to do so together.
 APART_SECONDS = Fraction(1, 10)
+# A picture may grow in the middle of a video to twice its size, or to this one; a decoder refuses a larger one.
+GROWN_PIXELS = 4096 * 2304
 Transfer = Literal["sdr", "pq", "hlg"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest film that is taken; a probe refuses anything beyond."""
+    """The largest film that is taken, and the most work; a probe refuses anything beyond before the work begins.
+
+    The work on the pictures (frames times pixels) may be `free_pixels`, and `pixels_per_byte` more for each byte of
+    the file: a long still video is small, but none is that small.
+    """
 
     max_bytes: int = 4 * 1024**3
     max_seconds: float = 4 * 3600
     max_pixels: int = 7680 * 4320
+    max_packets: int = 4_000_000
+    max_frames: int = 2_000_000
+    free_pixels: int = 20_000_000_000
+    pixels_per_byte: int = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,11 @@ class Film:
                 "texts": tuple(TextTrack(**text) for text in stored["texts"]),
             }
         )
+
+
+def grown(pixels: int) -> int:
+    """Return how large a picture may be in a video whose first one has `pixels`."""
+    return max(2 * pixels, GROWN_PIXELS)
 
 
 def plain(value: Any) -> Any:

@@ -16,6 +16,9 @@ STANDARD_RATES = (
     Fraction(60),
 )
 SLOWEST_RATE = Fraction(1, 2)
+# Frames of the grid for each of a source at 1080p, and those that any source may have (4 h of the slowest rate).
+REPEATS, FEWEST_REPEATS, FREE_FRAMES = 20, 2, 7200
+FULL_HD_PIXELS = 1920 * 1080
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,22 @@ def choose_rate(rate: Fraction, *, is_variable: bool) -> Fraction:
     if is_variable:
         return next(standard for standard in STANDARD_RATES if standard >= rate)
     return max(rate.limit_denominator(1001), SLOWEST_RATE)
+
+
+def bound_repeats(rate: Fraction, seconds: Fraction, *, source_frames: int, pixels: int) -> Fraction:
+    """Return `rate`, or a slower one where most frames of the grid would repeat the one before.
+
+    A thousand pictures in a second and one more four hours later would else make 864,000 frames, each scaled and
+    encoded. The larger the picture, the fewer repeats; a source with a steady rate has none.
+    """
+    scale = max(Fraction(1), Fraction(pixels, FULL_HD_PIXELS))
+    repeats = max(Fraction(FEWEST_REPEATS), REPEATS / scale)
+    allowed = max(repeats * source_frames, FREE_FRAMES / scale)
+    if seconds * rate <= allowed:
+        return rate
+    affordable = allowed / seconds
+    standard = [choice for choice in STANDARD_RATES if choice <= affordable]
+    return standard[-1] if standard else max(SLOWEST_RATE, affordable.limit_denominator(10))
 
 
 def make_grid(rate: Fraction, start_seconds: Fraction, duration_seconds: Fraction) -> Grid:

@@ -1,4 +1,4 @@
-"""Start a program under limits; run as a script by its own path, then replaced by that program.
+"""Start a program under limits and confined; run as a script by its own path, then replaced by that program.
 
 A script between the worker and its ffmpeg, rather than `preexec_fn`: that one is unsafe in a process with threads,
 and limits set from outside after the start come too late for the first instructions.
@@ -10,13 +10,19 @@ import os
 import resource
 import signal
 import sys
-from pathlib import Path
+
+# Run in isolated mode, so that nothing but what stands here decides where modules come from.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120 - pathlib takes 3 ms to import
+
+from media_pipeline.engine import sandbox
 
 PR_SET_PDEATHSIG = 1
+# All that a program gets of the environment: neither the secret key nor a database's password.
+ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 
 
-def main(limits: dict[str, int], program: list[str]) -> None:
-    """Lower the priority, set the limits, tie the life of the program to that of its starter, and become it."""
+def main(limits: dict[str, int], reads: list[str], writes: list[str], program: list[str]) -> None:
+    """Lower the priority, set the limits, confine the process, tie its life to its starter's, become the program."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The starter may have died before the line above; then nobody would end the program.
@@ -34,8 +40,9 @@ def main(limits: dict[str, int], program: list[str]) -> None:
         if ceiling != resource.RLIM_INFINITY:
             hard = min(hard, ceiling)
         resource.setrlimit(kind, (min(value, hard), hard))
-    os.execv(program[0], program)  # noqa: S606 - an absolute path and a list, no shell
+    sandbox.confine(reads, writes)
+    os.execve(program[0], program, ENVIRONMENT)  # noqa: S606 - an absolute path and a list, no shell
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), [str(Path(sys.argv[2]).absolute()), *sys.argv[3:]])
+    main(**json.loads(sys.argv[1]), program=[os.path.abspath(sys.argv[2]), *sys.argv[3:]])  # noqa: PTH100 - as above

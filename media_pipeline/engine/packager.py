@@ -11,10 +11,10 @@ from jobs.errors import Permanent, Transient
 from media_pipeline.engine.fragments import clear_times
 from media_pipeline.engine.languages import UNKNOWN, language_name
 from media_pipeline.engine.plan import OnProgress
-from media_pipeline.engine.process import Budget, run_program
+from media_pipeline.engine.process import FILE_TOO_LARGE, KILLED, Budget, run_program
+from media_pipeline.engine.unforeseen import unforeseen
 
 HLS, DASH = "master.m3u8", "manifest.mpd"
-KILLED, FILE_TOO_LARGE = -9, -25
 # Above this a failed run may be for want of space.
 LITTLE_SPACE_BYTES = 64 * 1024**2
 MUXING_BYTES_PER_SECOND = 1024**2
@@ -84,7 +84,7 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
     if ended.code:
         if shutil.disk_usage(folder).free < LITTLE_SPACE_BYTES:
             raise Transient("no space left for the packaged film")
-        raise RuntimeError(f"packager ended with {ended.code}: {ended.errors[-2000:]}")
+        raise unforeseen("packager", ended)
     for header in folder.glob("*_init.mp4"):
         clear_times(header)
 

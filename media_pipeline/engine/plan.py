@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, plain
+from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, grown, plain
 from media_pipeline.engine.filters import deinterlace_filter, picture_filters
-from media_pipeline.engine.grid import Grid, choose_rate, make_grid
+from media_pipeline.engine.grid import Grid, bound_repeats, choose_rate, make_grid
 from media_pipeline.engine.ladder import Rung, make_ladder
 
 __all__ = ["Chunk", "Film", "Grid", "Limits", "OnProgress", "Plan", "Rung", "Sound", "TextTrack", "make_plan"]
+
+# A chunk holds as many frames as one of this rate and its length would: a job has its cost, and few frames are cheap.
+SLOWEST_CHUNK_RATE = Fraction(20)
 
 # Called about twice a second with the share done, 0 to 1; what it raises ends the work and passes through.
 OnProgress = Callable[[float], None]
@@ -47,6 +50,8 @@ class Plan:
     duration_seconds: float
     has_audio: bool
     truncated: bool
+    # Plans that were stored before this field have their pictures' size unchecked, as they had.
+    decoded_pixels: int = grown(7680 * 4320)
 
     @property
     def rate(self) -> Fraction:
@@ -85,10 +90,16 @@ class Plan:
 def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
     """Return the plan for `film` in chunks of about `chunk_seconds`, a whole number of segments each.
 
+    A video of few pictures gets longer chunks and, where it lasts long, a slower grid: the work follows what the
+    file holds, not how long it claims to last.
+
     The same film and length always give the same plan, so every worker may make it afresh.
     """
+    seconds = film.end_seconds - film.start_seconds
+    pixels = film.width * film.height
     rate = choose_rate(film.rate, is_variable=film.is_variable)
-    grid = make_grid(rate, film.start_seconds, film.end_seconds - film.start_seconds)
+    rate = bound_repeats(rate, seconds, source_frames=film.frames, pixels=pixels)
+    grid = make_grid(rate, film.start_seconds, seconds)
     width, height = film.display_size
     return Plan(
         grid=grid,
@@ -103,11 +114,13 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
         duration_seconds=float(grid.seconds(grid.frames)),
         has_audio=film.has_audio,
         truncated=film.truncated,
+        decoded_pixels=grown(pixels),
     )
 
 
 def _frames_per_chunk(grid: Grid, chunk_seconds: float) -> int:
-    segments = max(1, round(chunk_seconds * grid.rate / grid.frames_per_segment))
+    wanted = chunk_seconds * float(max(grid.rate, SLOWEST_CHUNK_RATE))
+    segments = max(1, round(wanted / grid.frames_per_segment))
     return segments * grid.frames_per_segment
 
 

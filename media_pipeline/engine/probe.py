@@ -1,5 +1,6 @@
 """Find out what a source is, in a limited process of its own."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from jobs.errors import Permanent, Transient
@@ -20,7 +21,7 @@ def probe(source: Path, limits: Limits) -> Film:
         raise Permanent("the file is empty")
     if size > limits.max_bytes:
         raise Permanent("the file is too large")
-    answer = ask_demuxer(
-        "probe", source, source, max_pixels=limits.max_pixels, max_seconds=float(limits.max_seconds)
-    )
+    allowed = asdict(limits)
+    del allowed["max_bytes"]
+    answer = ask_demuxer("probe", source, source, limits=allowed)
     return Film.from_json(answer)

@@ -63,7 +63,12 @@ def _scores(reel: Reel, rung: Rung, first: int, length: int) -> list[float]:
                 "-copyts",
                 *read_from(mp4, formats=OWN_FORMATS, before=_seek(grid.seconds(first))),
             ),
-            *read_from(reel.source, "-noautorotate", before=_seek(grid.seconds(source_first))),
+            *read_from(
+                reel.source,
+                "-noautorotate",
+                before=_seek(grid.seconds(source_first)),
+                pixels=plan.decoded_pixels,
+            ),
             "-filter_complex",
             f"{own}[own];{theirs}[theirs];[own][theirs]libvmaf=n_subsample={EVERY}:n_threads=2",
             *("-f", "null", "-"),

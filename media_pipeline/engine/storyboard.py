@@ -49,7 +49,15 @@ def make_storyboard(source: Path, film: Film, plan: Plan, into: Path, on_progres
     with building(into) as folder:
         run_ffmpeg(
             [
-                *("-copyts", *read_from(source, "-noautorotate", before=_which_frames(film, sheets))),
+                *(
+                    "-copyts",
+                    *read_from(
+                        source,
+                        "-noautorotate",
+                        before=_which_frames(film, sheets),
+                        pixels=plan.decoded_pixels,
+                    ),
+                ),
                 *("-map", f"0:{film.video_stream}", "-vf", _filters(plan, sheets)),
                 *("-fps_mode", "passthrough", "-q:v", "4", "-bitexact", write_to(folder / "sheet_%03d.jpg")),
             ],
@@ -86,7 +94,7 @@ def _filters(plan: Plan, sheets: Sheets) -> str:
     parts = [
         f"setpts=PTS-({zero:.9f}/TB)",
         # The film's own grid comes first: of a film shorter than half an interval the slow one would take nothing.
-        f"fps=fps={plan.rate}:round=near:start_time=0",
+        f"fps=fps={plan.rate}:round=near:start_time=0:eof_action=pass",
         "tpad=stop=-1:stop_mode=clone",
         f"fps=fps=1/{sheets.interval_seconds}:round=near:start_time=0",
         f"trim=start_pts=0:end_pts={sheets.tiles}",

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from jobs.errors import Permanent
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.audio import in_step, read_sound
 from media_pipeline.engine.cues import as_vtt, make_cues
-from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
+from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, text_budget, write_to
 from media_pipeline.engine.languages import short_code
 from media_pipeline.engine.plan import Film, OnProgress, Plan
 from media_pipeline.engine.reel import Reel
 from media_pipeline.engine.speech import SAMPLE_RATE, hear
+
+log = structlog.get_logger(__name__)
 
 LISTENING_SHARE = 0.05
 
@@ -43,19 +48,25 @@ def transcribe(  # noqa: PLR0913 - the film's three parts, then where to, told t
 
 
 def _copy_texts(reel: Reel, folder: Path) -> None:
-    """Write the first text track of each language."""
+    """Write the first text track of each language; one that is larger than any real one, or broken, is left out."""
     zero = reel.plan.grid.seconds(reel.plan.grid.first)
     by_language = {short_code(text.language): text for text in reversed(reel.film.texts)}
     for language, text in by_language.items():
-        run_ffmpeg(
-            [
-                *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(reel.source, "-vn", "-an")),
-                *("-map", f"0:{text.stream}", "-c:s", "webvtt", "-f", "webvtt", "-bitexact"),
-                write_to(folder / f"{language}.vtt"),
-            ],
-            budget=budget_for(reel.plan.duration_seconds, 1),
-            beside=reel.into,
-        )
+        target = folder / f"{language}.vtt"
+        try:
+            run_ffmpeg(
+                [
+                    *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(reel.source, "-vn", "-an")),
+                    *("-map", f"0:{text.stream}", "-c:s", "webvtt", "-f", "webvtt", "-bitexact"),
+                    write_to(target),
+                ],
+                budget=text_budget(reel.plan.duration_seconds),
+                beside=reel.into,
+            )
+        except Permanent as error:
+            # The video can be watched without it.
+            log.warning("text_track_left_out", language=language, reason=str(error))
+            target.unlink(missing_ok=True)
 
 
 def _write_speech(reel: Reel, folder: Path, on_progress: OnProgress, model: str) -> None:

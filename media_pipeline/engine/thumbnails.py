@@ -85,7 +85,12 @@ def _grab(reel: Reel, at: float, target: Path, choose: str = "") -> None:
         filters = ",".join(part for part in (choose, plan.deinterlace, display(plan)) if part)
         run_ffmpeg(
             [
-                *read_from(reel.source, "-noautorotate", before=_seek(film, seek, exact=_is_sparse(film))),
+                *read_from(
+                    reel.source,
+                    "-noautorotate",
+                    before=_seek(film, seek, exact=_is_sparse(film)),
+                    pixels=plan.decoded_pixels,
+                ),
                 *("-map", f"0:{film.video_stream}", "-frames:v", "1", "-vf", filters),
                 *("-pix_fmt", "rgb24", "-bitexact", "-update", "1", write_to(target)),
             ],

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from media_pipeline import storage, tidy
+from media_pipeline.engine.unforeseen import judged_by_the_file
 
 
 @contextmanager
@@ -12,9 +13,11 @@ def made(into: Path) -> Iterator[None]:
     """Have the folder `into` here before the block if any attempt has made it whole, and in the bucket after it.
 
     What the block makes is kept before the step records it: no machine is sent for what only this one has. Raises
-    Permanent where the film was removed meanwhile. Twice: nothing is made, nothing sent.
+    Permanent where the film was removed meanwhile, and where what is in its file leads our own code into an error.
+    Twice: nothing is made, nothing sent.
     """
     storage.lend(into)
-    yield
+    with judged_by_the_file():
+        yield
     storage.keep(into)
     tidy.tidy_this_machine()

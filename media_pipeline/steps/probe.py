@@ -6,6 +6,7 @@ from media_pipeline import lifecycle, storage
 from media_pipeline.engine.cut import cut_pieces
 from media_pipeline.engine.plan import Film, Limits, Plan, make_plan
 from media_pipeline.engine.probe import probe as probe_file
+from media_pipeline.engine.unforeseen import judged_by_the_file
 from media_pipeline.models import StepName, Video
 from media_pipeline.plans import film_of, plan_of
 from media_pipeline.steps.made import made
@@ -33,8 +34,9 @@ def _look_into(video: Video) -> tuple[Film, Plan]:
     if video.film is not None and video.plan is not None:
         # A retry keeps its plan, and with it each encoded chunk, also where settings changed meanwhile.
         return film_of(video), plan_of(video)
-    film = probe_file(storage.lend(storage.source(video.pk)), _limits())
-    return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS)
+    with judged_by_the_file():
+        film = probe_file(storage.lend(storage.source(video.pk)), _limits())
+        return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS)
 
 
 def _limits() -> Limits:
@@ -42,4 +44,8 @@ def _limits() -> Limits:
         max_bytes=settings.VIDEO_MAX_BYTES,
         max_seconds=settings.VIDEO_MAX_SECONDS,
         max_pixels=settings.VIDEO_MAX_PIXELS,
+        max_packets=settings.VIDEO_MAX_PACKETS,
+        max_frames=settings.VIDEO_MAX_FRAMES,
+        free_pixels=settings.VIDEO_FREE_PIXELS,
+        pixels_per_byte=settings.VIDEO_PIXELS_PER_BYTE,
     )

@@ -63,6 +63,11 @@ async def test_readyz_names_each_dependency():
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_a_kernel_that_cannot_confine_programs_is_named():
+    assert health.weaknesses([]) == {}
+    assert health.weaknesses(["landlock", "seccomp"]) == {"sandbox": "kernel lacks landlock, seccomp"}
+
+
 @pytest.mark.anyio
 async def test_one_that_is_down_makes_503_and_is_named(settings):
     by_smtp(settings, 1)
