@@ -86,6 +86,10 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
                 self._unshipped.add(name)
                 _refuse(name, error)
 
+    def sync(self) -> None:
+        """Write nothing: each last run is written with its job."""
+        self._dirty.clear()
+
     def apply_entry(self, entry: LedgerEntry, producer: object = None) -> None:
         """Note the ticks that are due; `tick` enqueues their jobs."""
         error = outages.failure_of(lambda: self._owed.append(Owed.by(entry, self.app.now())))
@@ -137,7 +141,7 @@ class Owed:
     options: dict[str, Any]
     moments: list[Moment]
     is_refused: bool
-    save: Callable[[], None]
+    write_last_run: Callable[[], None]
 
     @classmethod
     def by(cls, entry: LedgerEntry, now: datetime) -> "Owed":
@@ -155,7 +159,7 @@ class Owed:
             options=entry.options,
             moments=moments,
             is_refused=bool(entry.beat_entry.refused),
-            save=entry.save,
+            write_last_run=entry.write_last_run,
         )
 
     def enqueue(self) -> None:
@@ -170,7 +174,7 @@ class Owed:
             for moment in self.moments:
                 log.info("tick_enqueued", entry=self.entry, moment=moment.name)
             return
-        outages.isolated(self.save)
+        outages.isolated(self.write_last_run)
         _refuse(self.entry, error)
 
     def _write(self) -> None:
@@ -184,7 +188,7 @@ class Owed:
                 unique_key=key_of(self.entry, moment.name),
                 **self.options,
             )
-        self.save()
+        self.write_last_run()
 
 
 def _refuse(name: str, error: Exception) -> None:

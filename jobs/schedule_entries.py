@@ -74,8 +74,8 @@ class LedgerEntry(ModelEntry):  # type: ignore[misc]  # the library is untyped
         known.plan = plan
         known.save()
 
-    def save(self) -> None:
-        """Write the last run. The library's own would also make now the moment of the last change by a person."""
+    def write_last_run(self) -> None:
+        """Write the last run. The library's `save` would also make now the moment of the last change by a person."""
         fields = {name: getattr(self.model, name) for name in ("last_run_at", "total_run_count")}
         type(self.model).objects.filter(pk=self.model.pk).update(**fields)
 
