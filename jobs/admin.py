@@ -1,9 +1,11 @@
 """The ledger in the admin: read only, with the two acts that a person may do."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from celery import current_app
+from django.apps import apps
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -141,3 +143,7 @@ class JobAdmin(_ReadOnly, admin.ModelAdmin[Job]):
     def has_module_permission(self, request: HttpRequest) -> bool:
         """As for one job."""
         return self.has_view_permission(request)
+
+
+if apps.is_installed("django_celery_beat"):
+    import_module("jobs.beat_admin")

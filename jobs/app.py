@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import django
 from celery import Celery
+from django.apps import apps
 
 from jobs import signatures
 from jobs.bootstep import RelayStep
@@ -20,6 +22,15 @@ class JobsApp(Celery):
     def __init__(self, main: str, **options: Any) -> None:
         super().__init__(main, backend="jobs.backend:LedgerBackend", **options)
         self.steps["worker"].add(RelayStep)
+
+    def finalize(self, auto: bool = False) -> None:
+        """Make the tasks known; the ledger's task class imports models."""
+        _set_up_django()
+        super().finalize(auto=auto)
+
+    def _get_backend(self) -> Any:
+        _set_up_django()
+        return super()._get_backend()  # type: ignore[misc]  # celery-types leaves it out
 
     def send_task(  # type: ignore[override]  # noqa: PLR0913 - the rest of Celery's 25 parameters passes by name
         self,
@@ -57,3 +68,9 @@ class JobsApp(Celery):
             followers = options.get(word) or []
             for follower in [followers] if isinstance(followers, Mapping) else followers:
                 signatures.check_tree(self, follower, gets_result=True)
+
+
+def _set_up_django() -> None:
+    """Set Django up where no part of the process has: `celery call` and `celery result` do not, unlike a worker."""
+    if not (apps.ready or apps.loading):
+        django.setup()

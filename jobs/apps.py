@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
-from jobs import defaults, faultpoints
+from jobs import defaults, faultpoints, plain_logs
 
 
 class JobsConfig(AppConfig):
@@ -18,6 +18,7 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery application and every declared task known to this process."""
+        plain_logs.configure_unless_configured()
         for name in filter(str.isupper, dir(defaults)):
             if not hasattr(settings, name):
                 setattr(settings, name, getattr(defaults, name))

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from celery import current_app
-from celery.canvas import Signature
 from django.db import transaction
 from django.utils import timezone
 
 from jobs import faultpoints, queries, signatures
-from jobs.continuation import enqueue_errbacks
+from jobs.continuation import enqueue_errbacks, send_body
 from jobs.models import Chord, ChordPart
 from jobs.signatures import Part
 
@@ -58,10 +56,7 @@ def fail_part(part: Part, job_id: str, attempt: int, root_id: str) -> None:
         enqueue_errbacks(
             signatures.errbacks_of(chord.body), job_id, f"errback of {chord.pk}/{attempt}", root_id
         )
-    queries.bury_awaiting(signatures.ids_in([chord.body]), f"job {job_id} of its replacement is dead")
-    outer = signatures.part_of(chord.body)
-    if outer is not None:
-        fail_part(outer, job_id, attempt, root_id)
+    _abandon_body(chord, job_id, attempt, root_id)
 
 
 def _locked(part: Part) -> Chord | None:
@@ -76,4 +71,15 @@ def _fire_if_complete(chord: Chord) -> None:
         return
     chord.fired_at = timezone.now()
     chord.save(update_fields=["fired_at"])
-    Signature.from_dict(chord.body, app=current_app).apply_async((results,))
+    if send_body(chord.body, results) is not None:
+        # Its queue or its task was removed since. The header is done all the same.
+        body_id = signatures.ids_in([chord.body])[0]
+        enqueue_errbacks(signatures.errbacks_of(chord.body), body_id, "errback", body_id)
+        _abandon_body(chord, body_id, 1, body_id)
+
+
+def _abandon_body(chord: Chord, job_id: str, attempt: int, root_id: str) -> None:
+    queries.bury_awaiting(signatures.ids_in([chord.body]), f"job {job_id} of its replacement is dead")
+    outer = signatures.part_of(chord.body)
+    if outer is not None:
+        fail_part(outer, job_id, attempt, root_id)

@@ -5,6 +5,7 @@ so a second settling asks for the same jobs and the ledger takes each once.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -12,7 +13,7 @@ import structlog
 from celery import current_app
 from celery.canvas import Signature
 
-from jobs.errors import Undeclared
+from jobs import outages
 from jobs.signatures import Node
 
 log = structlog.get_logger(__name__)
@@ -21,31 +22,69 @@ log = structlog.get_logger(__name__)
 Canvas = dict[str, Any]
 
 
-def enqueue_next(job_id: str, root_id: str, canvas: Canvas, result: Any) -> None:
-    """Enqueue the callbacks of a job that succeeded and the next step of its chain."""
-    family = {"parent_id": job_id, "root_id": root_id}
-    for number, callback in enumerate(canvas.get("callbacks") or ()):
-        _send(callback, (result,), fallback_id=_id(job_id, "callback", number), **family)
+@dataclass(frozen=True)
+class Refusal:
+    """A job that could not be enqueued after another one, and why: its queue or task was removed since, for example."""
+
+    task: str
+    error: Exception
+    is_next_step: bool = False
+
+    @property
+    def reason(self) -> str:
+        """One line for the ledger and the log."""
+        return f"{self.task} cannot follow: {type(self.error).__name__}: {self.error}"
+
+
+def enqueue_next(job_id: str, root_id: str, canvas: Canvas, result: Any) -> list[Refusal]:
+    """Enqueue the callbacks of a job that succeeded and the next step of its chain; returns what is refused.
+
+    The job has succeeded all the same: its body must not run again because of what follows it.
+    """
+    family: dict[str, Any] = {"parent_id": job_id, "root_id": root_id}
+    refusals = [
+        _send_or_refuse(callback, (result,), fallback_id=_id(job_id, "callback", number), **family)
+        for number, callback in enumerate(canvas.get("callbacks") or ())
+    ]
     chain = canvas.get("chain") or []
     if chain:
         # Celery keeps the rest of a chain with the next step last.
-        _send(chain[-1], (result,), chain=chain[:-1], **family)
+        refusals.append(_send_or_refuse(chain[-1], (result,), is_next_step=True, chain=chain[:-1], **family))
+    return [refusal for refusal in refusals if refusal is not None]
 
 
-def enqueue_errbacks(errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str) -> None:
+def enqueue_errbacks(errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str) -> list[Refusal]:
     """Enqueue errbacks of a job that is dead, each with the job's id unless its arguments are fixed.
 
+    Returns what is refused: the job must be buried all the same, or nothing could settle it.
     Twice on one occasion: nothing happens. A job retried by hand that dies again is another one.
     """
-    for number, errback in enumerate(errbacks):
-        task_id = _id(job_id, occasion, number)
-        try:
-            _send(errback, (job_id,), task_id=task_id, parent_id=job_id, root_id=root_id)
-        except (Undeclared, TypeError) as error:
-            # Its task was removed or changed since. The job must be buried all the same, or nobody could settle it.
-            log.error(  # noqa: TRY400 - its traceback says nothing more
-                "errback_refused", job_id=job_id, reason=str(error)
-            )
+    refusals = [
+        _send_or_refuse(
+            errback, (job_id,), task_id=_id(job_id, occasion, number), parent_id=job_id, root_id=root_id
+        )
+        for number, errback in enumerate(errbacks)
+    ]
+    return [refusal for refusal in refusals if refusal is not None]
+
+
+def send_body(body: Node, results: list[Any]) -> Refusal | None:
+    """Enqueue a chord's body with the results of its header; returns its refusal, None where it is enqueued."""
+    error = outages.isolated(lambda: Signature.from_dict(dict(body), app=current_app).apply_async((results,)))
+    return None if error is None else _refusal(body, error)
+
+
+def _send_or_refuse(
+    signature: Node, args: tuple[Any, ...], *, is_next_step: bool = False, **options: Any
+) -> Refusal | None:
+    error = outages.isolated(lambda: _send(signature, args, **options))
+    return None if error is None else _refusal(signature, error, is_next_step)
+
+
+def _refusal(signature: Node, error: Exception, is_next_step: bool = False) -> Refusal:
+    refusal = Refusal(str(signature.get("task")), error, is_next_step)
+    log.error("follower_refused", task=refusal.task, reason=refusal.reason)
+    return refusal
 
 
 def _send(signature: Node, args: tuple[Any, ...], *, fallback_id: str | None = None, **options: Any) -> None:

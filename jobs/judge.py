@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError
 
 from jobs.errors import Cancelled, LeaseLost, Permanent, Transient
+from jobs.outages import is_outage
 from jobs.retry import retry_delay_seconds
 
 
@@ -21,6 +21,9 @@ class Fate(StrEnum):
     LOST = "lost"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
+    #: Not of the attempt itself: what follows it could not be enqueued, or it could not be settled.
+    REFUSED = "refused"
+    SET_ASIDE = "set_aside"
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ def describe(error: BaseException) -> Failure:
     return Failure(
         fate=_fate_of(error),
         error_class=type(error).__name__,
-        message=_storable(str(error) or type(error).__name__),
-        traceback=_storable("".join(traceback.format_exception(error))),
+        message=storable(str(error) or type(error).__name__),
+        traceback=storable("".join(traceback.format_exception(error))),
         retry_after=error.retry_after if isinstance(error, Transient) else None,
     )
 
@@ -81,7 +84,8 @@ def judge(  # noqa: PLR0913 - facts, each by its name
     return Verdict(min(max_seconds, max(delay, failure.retry_after or 0.0)))
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return the text as PostgreSQL can store it."""
     # PostgreSQL takes neither NUL nor half a surrogate pair, and programs' output has both. A failure that can't be
     # written down could not be settled.
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
@@ -95,9 +99,9 @@ def _fate_of(error: BaseException) -> Fate:
             return Fate.CANCELLED
         case Permanent():
             return Fate.PERMANENT
-        # A deadlock, a serialization failure and a restarted server are the database's weather, not a bug.
-        case Transient() | OperationalError() | InterfaceError():
+        case Transient():
             return Fate.TRANSIENT
         case SoftTimeLimitExceeded():
             return Fate.TIMEOUT
-    return Fate.BUG
+    # A deadlock, a serialization failure and a restarted server are the database's weather, not a bug.
+    return Fate.TRANSIENT if is_outage(error) else Fate.BUG

@@ -13,7 +13,7 @@ from django.db.models import Count, F, FloatField, Func, Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs.listing import Tally, tallies
-from jobs.models import Job, JobError
+from jobs.models import BeatEntry, Job, JobError
 from jobs.states import LIVE, SETTLED, WAITING, JobState
 
 Outcome = tuple[str, str]
@@ -52,6 +52,11 @@ def active_by_worker() -> dict[str, int]:
     """Return how many jobs each worker process runs."""
     running = Job.objects.filter(state=JobState.RUNNING).order_by()
     return dict(running.values_list("worker").annotate(count=Count("pk")))
+
+
+def refused_entries() -> int:
+    """Return how many schedule entries beat refuses, or whose last tick was refused."""
+    return BeatEntry.objects.exclude(refused="").count()
 
 
 class Attempts:

@@ -174,3 +174,49 @@ class ChordPart(models.Model):
 
     def __str__(self) -> str:
         return f"part {self.index} of {self.chord_id}"
+
+
+class MissedTicks(models.TextChoices):
+    """What becomes of the ticks of a schedule entry that fell due while no beat ran."""
+
+    ONCE = "once", "run once for all of them"
+    EACH = "each", "run once for each of them"
+    SKIP = "skip", "do not run them"
+
+
+class BeatEntry(models.Model):
+    """What the ledger knows of an entry of django-celery-beat beside its row there. Both have the same name."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    missed = models.CharField(
+        "missed ticks",
+        max_length=8,
+        choices=MissedTicks,
+        blank=True,
+        help_text="What becomes of ticks that fell due while no beat ran. Empty: once for intervals and for crontabs"
+        " with several times an hour, each for others.",
+    )
+    refused = models.TextField(
+        blank=True, editable=False, help_text="Why the entry, or its last tick, is refused."
+    )
+    refused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    shipped = models.TextField(
+        blank=True,
+        editable=False,
+        help_text="The entry as `beat_schedule` in the code had it when it was written.",
+    )
+    plan = models.TextField(blank=True, editable=False, help_text="The schedule that beat saw last.")
+    owed_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the schedule was changed or the entry enabled: no tick from before that is owed.",
+    )
+
+    class Meta:
+        db_table = "jobs_beatentry"
+        verbose_name = "schedule entry"
+        verbose_name_plural = "schedule entries"
+
+    def __str__(self) -> str:
+        return self.name

@@ -7,13 +7,12 @@ thread of the worker: threads and connections in a parent are hazards to every p
 import time
 from collections.abc import Callable
 
-import psycopg
 import structlog
 from celery import Celery
 from django.conf import settings
-from django.db import Error, connection
+from django.db import connection
 
-from jobs import faultpoints, queries
+from jobs import faultpoints, outages, queries
 from jobs.publisher import BrokerAway, Publisher
 from jobs.rescue import refuse_stranded, refuse_unpublishable, rescue
 
@@ -38,13 +37,9 @@ class Relay:
         """Publish and rescue until told to stop."""
         log.info("relay_started", queues=self._queues)
         while not self._should_stop():
-            try:
-                self._turn()
-            except BrokerAway as away:
-                self._pause("broker", str(away))
-            except (Error, psycopg.Error) as error:  # the wait for commits is psycopg's own
-                connection.close()
-                self._pause("database", str(error))
+            error = outages.failure_of(self._turn)
+            if error is not None:
+                self._recover(error)
         self._publisher.close()
         log.info("relay_stopped")
 
@@ -52,12 +47,35 @@ class Relay:
         if connection.connection is None:
             self._listen()
         if time.monotonic() >= self._rescue_at:
-            rescue()
-            refuse_stranded(self._queues)
+            self._rescue()
             self._rescue_at = time.monotonic() + settings.JOB_POLL_SECONDS
         if publish_due(self._queues, self._publisher) < BATCH:
             wait_for_commit(queries.next_due_seconds(self._queues, limit=settings.JOB_POLL_SECONDS))
         self._failures = 0
+
+    def _rescue(self) -> None:
+        for work in (rescue, lambda: refuse_stranded(self._queues)):
+            error = outages.failure_of(work)
+            if error is None:
+                continue
+            if outages.is_outage(error) or outages.is_unmigrated(error):
+                raise error
+            # What is due must go out all the same.
+            log.error("rescue_failed", reason=str(error), exc_info=error)
+
+    def _recover(self, error: Exception) -> None:
+        """Wait, and go on: a relay that ends because of one error would meet it again after each start."""
+        if isinstance(error, BrokerAway):
+            self._pause("broker", str(error))
+            return
+        connection.close()
+        if outages.is_outage(error):
+            self._pause("database", str(error))
+        elif outages.is_unmigrated(error):
+            self._pause("migrations", str(error))
+        else:
+            log.error("relay_failed", reason=str(error), exc_info=error)
+            self._pause("nothing", str(error))
 
     def _listen(self) -> None:
         with connection.cursor() as cursor:

@@ -11,9 +11,9 @@ from billiard.exceptions import WorkerLostError
 from celery import signals
 from celery.worker import state
 from celery.worker.request import Request
-from django.db import Error, connections
+from django.db import connections
 
-from jobs import queries, rescue
+from jobs import outages, queries, rescue
 from jobs.judge import Fate
 
 log = structlog.get_logger(__name__)
@@ -60,9 +60,11 @@ def refuse_unknown(sender: Any, id: str, name: str, **_event: Any) -> None:  # n
 
 def _tell_ledger(job_id: str, tell: Callable[[], bool]) -> None:
     try:
-        tell()
-    except Error as error:
-        log.warning("report_to_ledger_failed", job_id=job_id, reason=str(error))
+        error = outages.failure_of(tell)
+        if error is not None:
+            # The lease brings the job back. An error here would end the parent, and every job with it.
+            unexpected = None if outages.is_outage(error) else error
+            log.warning("report_to_ledger_failed", job_id=job_id, reason=str(error), exc_info=unexpected)
     finally:
         # A connection left open here would be shared by every pool process forked later.
         connections.close_all()

@@ -1,5 +1,6 @@
 """Brings back what a dead worker held and what the broker lost; buries, with its reason, what nobody can run."""
 
+import traceback
 from collections.abc import Iterable
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs import faultpoints, queries, settle
+from jobs import faultpoints, judge, outages, queries, settle
 from jobs.judge import Failure, Fate
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
     """
     held = queries.lock_held_by(job_id, worker)
     if held is not None:
-        _settle_lost(held, Failure(fate, "WorkerLost", reason))
+        _settle_or_set_aside(held, Failure(fate, "WorkerLost", reason))
     return held is not None
 
 
@@ -59,8 +60,15 @@ def refuse_stranded(known: Iterable[str]) -> None:
     Not at once: while a release rolls out, a relay of the new one may have the queue.
     """
     for job_id, queue in queries.take_stranded(known, settings.JOB_STRANDED_SECONDS, batch=BATCH):
-        reason = f"no release that runs here has the queue {queue!r}"
-        _refuse(job_id, "relay", Failure(Fate.PERMANENT, "NoSuchQueue", reason))
+        _refuse_stranded(job_id, queue)
+
+
+def _refuse_stranded(job_id: str, queue: str) -> None:
+    reason = f"no release that runs here has the queue {queue!r}"
+    failure = Failure(Fate.PERMANENT, "NoSuchQueue", reason)
+    error = outages.isolated(lambda: _refuse(job_id, "relay", failure))
+    if error is not None:
+        log.error("job_not_refused", job_id=job_id, reason=str(error), exc_info=error)
 
 
 @transaction.atomic
@@ -79,8 +87,28 @@ def _rescue_lost() -> int:
     if lost:
         faultpoints.reach("rescue.locked")
     for held in lost:
-        _settle_lost(held, Failure(Fate.LOST, "LeaseExpired", f"{held.worker} fell silent"))
+        _settle_or_set_aside(held, Failure(Fate.LOST, "LeaseExpired", f"{held.worker} fell silent"))
     return len(lost)
+
+
+def _settle_or_set_aside(held: queries.Held, failure: Failure) -> None:
+    """Settle one lost job; one that can't be settled is dead with that reason, so that it stops no other job."""
+    error = outages.isolated(lambda: _settle_lost(held, failure))
+    if error is None:
+        return
+    reason = judge.storable(f"it could not be settled: {type(error).__name__}: {error}")
+    log.error("job_set_aside", job_id=held.id, name=held.name, reason=reason, exc_info=error)
+    attempt = settle.Attempt.of(held)
+    why = Failure(
+        Fate.SET_ASIDE,
+        type(error).__name__,
+        reason,
+        judge.storable("".join(traceback.format_exception(error))),
+    )
+    if outages.isolated(lambda: settle.set_aside(attempt, why)) is not None:
+        # Not even that can be written. Out of the way of the rescuer for a while, which looks at the oldest first.
+        seconds = settings.JOB_STRANDED_SECONDS
+        outages.isolated(lambda: queries.renew_lease(held.id, held.claim_token, seconds))
 
 
 def _settle_lost(held: queries.Held, failure: Failure) -> None:

@@ -85,7 +85,10 @@ def succeed(attempt: Attempt, result: Any) -> None:
 def _succeed_and_continue(attempt: Attempt, result: Any) -> None:
     _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
     faultpoints.reach("settle.recorded")
-    continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
+    refusals = continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
+    _keep_refusals(attempt, refusals)
+    if any(refusal.is_next_step for refusal in refusals):
+        _abandon_chain(attempt)
     faultpoints.reach("settle.continued")
     if attempt.part is not None:
         chords.return_part(attempt.part, result)
@@ -124,22 +127,49 @@ def cancel(attempt: Attempt) -> None:
     _let_the_next_of_its_key_go(attempt)
 
 
+@transaction.atomic
+def set_aside(attempt: Attempt, failure: Failure) -> None:
+    """Make a job dead that can't be settled in any other way, and enqueue nothing after it."""
+    _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
+    _keep_error(attempt, failure)
+
+
 def _bury(attempt: Attempt, failure: Failure) -> None:
     _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
     errbacks = attempt.canvas.get("errbacks") or []
-    continuation.enqueue_errbacks(errbacks, attempt.id, f"errback/{attempt.number}", attempt.root_id)
+    occasion = f"errback/{attempt.number}"
+    _keep_refusals(attempt, continuation.enqueue_errbacks(errbacks, attempt.id, occasion, attempt.root_id))
+    _lose_what_follows(attempt)
+    _let_the_next_of_its_key_go(attempt)
+
+
+def _abandon_chain(attempt: Attempt) -> None:
+    """End a chain whose next step is refused, as if that step had died."""
+    refused = attempt.canvas["chain"][-1]
+    step_id = refused["options"].get("task_id") or attempt.id
+    errbacks = signatures.errbacks_of(refused)
+    _keep_refusals(attempt, continuation.enqueue_errbacks(errbacks, step_id, "errback", attempt.root_id))
+    _lose_what_follows(attempt)
+
+
+def _lose_what_follows(attempt: Attempt) -> None:
     chain = attempt.canvas.get("chain") or []
     if chain:
         queries.bury_awaiting(signatures.ids_in(chain), f"job {attempt.id} of its replacement is dead")
     if attempt.lost_part is not None:
         chords.fail_part(attempt.lost_part, attempt.id, attempt.number, attempt.root_id)
-    _let_the_next_of_its_key_go(attempt)
 
 
 def _let_the_next_of_its_key_go(attempt: Attempt) -> None:
     # Not for every job: a wake-up for each settled one would keep the relays busy with nothing.
     if attempt.order_key is not None:
         queries.wake_relays()
+
+
+def _keep_refusals(attempt: Attempt, refusals: list[continuation.Refusal]) -> None:
+    for refusal in refusals:
+        error_class = type(refusal.error).__name__
+        _keep_error(attempt, Failure(judge.Fate.REFUSED, error_class, judge.storable(refusal.reason)))
 
 
 def _keep_error(attempt: Attempt, failure: Failure) -> None:

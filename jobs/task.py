@@ -11,13 +11,14 @@ from celery.canvas import Signature
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore, Retry
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
 from jobs import faultpoints, heartbeat, limits, queries, settle
 from jobs.current import CurrentJob, current_job, running
 from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
+from jobs.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -112,8 +113,8 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         connection.health_check_done = True  # type: ignore[attr-defined]  # django-stubs lacks it
         try:
             return queries.claim(job_id, token, worker, lease_seconds)
-        except (OperationalError, InterfaceError):
-            if connection.is_usable():
+        except Error as error:
+            if not is_outage(error) or connection.is_usable():
                 raise
             connection.close()
             return queries.claim(job_id, token, worker, lease_seconds)
@@ -189,9 +190,11 @@ def _succeed(attempt: settle.Attempt, result: Any) -> None:
     while True:
         try:
             return settle.succeed(attempt, result)
-        except (OperationalError, InterfaceError):
+        except Error as error:
+            if not is_outage(error) or time.monotonic() > gives_up_at:
+                raise
             # Inside the body's own transaction there is nothing left to settle: its effect went with the session.
-            if connection.in_atomic_block or connection.is_usable() or time.monotonic() > gives_up_at:
+            if connection.in_atomic_block or connection.is_usable():
                 raise
             log.warning("settling_again")
             connection.close()

@@ -31,6 +31,7 @@ SETTLED_SHARE = 0.02
 
 OUTCOMES = (
     JobState.SUCCEEDED, Fate.TRANSIENT, Fate.PERMANENT, Fate.BUG, Fate.TIMEOUT, Fate.LOST, JobState.CANCELLED,
+    Fate.REFUSED, Fate.SET_ASIDE,
 )  # fmt: skip
 
 
@@ -43,6 +44,7 @@ class Reading:
     backlogs: Sequence[metrics.Backlog] = ()
     attempts: Mapping[metrics.Outcome, int] = field(default_factory=dict)
     active: Mapping[str, int] = field(default_factory=dict)
+    refused_entries: int = 0
 
 
 class Reader:
@@ -88,6 +90,7 @@ class Reader:
                     live=metrics.live_counts(),
                     backlogs=metrics.backlogs(self._queues),
                     active=metrics.active_by_worker(),
+                    refused_entries=metrics.refused_entries(),
                 )
             with _at_most(FIRST_STATEMENT_SECONDS if self._attempts.is_first else STATEMENT_SECONDS):
                 self._keep(attempts=self._attempts.count(timezone.now()))
@@ -146,6 +149,11 @@ class Ledger(Collector):
         )
         unpublished.add_metric([], sum(backlog.unpublished for backlog in reading.backlogs))
         yield unpublished
+        refused = GaugeMetricFamily(
+            "offstage_beat_entries_refused", "Schedule entries that cannot tick; the admin says why."
+        )
+        refused.add_metric([], reading.refused_entries)
+        yield refused
 
     def _jobs(self, reading: Reading) -> Metric:
         gauge = GaugeMetricFamily("offstage_jobs", "Jobs in the ledger.", labels=["name", "queue", "state"])

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from collections import deque
 from typing import Any
 
 from config import env as environment
@@ -18,14 +17,16 @@ from config.stack.parts import Part
 
 # A busy worker hands its work back within 8 s (worker_soft_shutdown_timeout); the services take the rest of the 15.
 END_SECONDS = 10.0
-DEATHS = 5
-DEATHS_WITHIN_SECONDS = 60.0
+#: A part that ends again soon is started again later: after 0.5, 1, 2, ... seconds, at most this long.
+MAX_PAUSE_SECONDS = 30.0
+#: A part that has run this long has recovered, and its next end is the first one.
+RECOVERED_SECONDS = 60.0
 SERVICE_POLL_SECONDS = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    """Runs the services and `parts` until it is told to stop or a part cannot be kept up."""
+    """Runs the services and `parts` until it is told to stop. A part that keeps ending takes no other part down."""
 
     def __init__(self, env: Env, parts: list[Part], migrate: Part, *, colour: bool) -> None:
         self.env = env
@@ -104,20 +105,15 @@ class Supervisor:
         return child
 
     async def _keep(self, part: Part) -> None:
-        """Run `part`, and start it again each time it ends; give up where that happens too often."""
-        deaths: deque[float] = deque(maxlen=DEATHS)
+        """Run `part`, and start it again each time it ends, later each time."""
+        ends = 0
         while True:
+            began = time.monotonic()
             child = await self._start(part)
             self._first[part.name].set()
             end = await child.wait()
-            deaths.append(time.monotonic())
-            recent = sum(deaths[-1] - death < DEATHS_WITHIN_SECONDS for death in deaths)
-            if recent == DEATHS:
-                self._give_up(
-                    f"{part.name} ended {DEATHS} times within {DEATHS_WITHIN_SECONDS:g} s, last with {end}"
-                )
-                return
-            pause = 0.5 * 2 ** (recent - 1)
+            ends = 1 if time.monotonic() - began >= RECOVERED_SECONDS else ends + 1
+            pause = min(MAX_PAUSE_SECONDS, 0.5 * 2 ** min(ends - 1, 10))
             self.console.say(f"offstage: {part.name} ended with {end}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
 

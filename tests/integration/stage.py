@@ -126,7 +126,7 @@ class Stage:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._house = House(
             folder,
-            DATABASE_URL=_database_url(),
+            DATABASE_URL=database_url(),
             BROKER_URL=self.broker.url,
             CACHE_URL=self.broker.cache_url,
             EMAIL_URL="smtp://127.0.0.1:1",
@@ -264,7 +264,7 @@ def holds(predicate: Callable[[], bool], for_seconds: float) -> bool:
     return False
 
 
-def _database_url() -> str:
+def database_url() -> str:
     database = connection.settings_dict
     host = quote(str(database["HOST"]), safe="")
     port = f"&port={database['PORT']}" if database["PORT"] else ""

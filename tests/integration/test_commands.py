@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.env import ROOT
+from tests.integration.stage import database_url
 
 CELERY = str(Path(sys.executable).with_name("celery"))
 COMMANDS = [
@@ -51,3 +52,17 @@ def test_what_answers_from_the_code_alone_starts_no_service(tmp_path):
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("ledger")
+def test_celerys_own_commands_find_the_ledger():
+    url = database_url()
+    celery = [CELERY, "-A", "config"]
+
+    called = run([*celery, "call", "accounts.forget_expired"], DATABASE_URL=url)
+    asked = run([*celery, "call", "accounts.nothing"], DATABASE_URL=url)
+    result = run([*celery, "result", "--traceback", called.stdout.strip()], DATABASE_URL=url)
+
+    assert called.returncode == 0, called.stderr
+    assert "no task is declared with the name 'accounts.nothing'" in asked.stderr
+    assert result.returncode == 0, result.stderr

@@ -1,55 +1,30 @@
 """Each due moment of a schedule entry is one job, whoever asks for it and however late."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 import time_machine
 from celery import current_app
-from celery.schedules import crontab, schedule
+from celery.schedules import schedule
 from django.db import connection, transaction
 from django.utils import timezone
-from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 from kombu.exceptions import OperationalError
 
-from jobs.beat import MAX_MISSED, LedgerScheduler, moments_of
-from jobs.models import Job
+from jobs.beat import LedgerScheduler
+from jobs.models import BeatEntry, Job
 from tests.upstream import mended, still_raises
 
-DAILY = crontab(minute="0", hour="6")
 
+class StockScheduler(DatabaseScheduler):
+    """django-celery-beat's own, as far as it ticks without a broker."""
 
-def at(hour, minute=0, second=0, day=10):
-    return datetime(2026, 3, day, hour, minute, second, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("plan", "last_run_at", "now", "moments"),
-    [
-        pytest.param(DAILY, at(6, day=9), at(6, 0, 1), ["2026-03-10T06:00"], id="on time"),
-        pytest.param(DAILY, at(6, day=9), at(9, 30), ["2026-03-10T06:00"], id="hours late"),
-        pytest.param(DAILY, at(6, day=8), at(7), ["2026-03-09T06:00", "2026-03-10T06:00"], id="one missed"),
-        pytest.param(
-            crontab(minute="*/5"), at(6, 1), at(6, 16), ["2026-03-10T06:05", "2026-03-10T06:10", "2026-03-10T06:15"],
-            id="three missed",
-        ),
-        pytest.param(DAILY, at(6, 0, 30), at(7), ["2026-03-10T07:00"], id="due for another reason"),
-        pytest.param(schedule(60), at(5), at(6, 0, 1), [str(int(at(6).timestamp()) // 60)], id="an interval"),
-        pytest.param(clocked(at(6)), at(5), at(6, 0, 1), ["2026-03-10T06:00"], id="an hour of its own"),
-    ],
-)  # fmt: skip
-def test_ticks_are_named_by_the_moments_that_were_due(plan, last_run_at, now, moments):
-    assert moments_of(plan, last_run_at, now) == moments
-
-
-def test_after_a_long_time_the_latest_ticks_are_made_up_for():
-    moments = moments_of(crontab(), at(0, day=1), at(6))
-
-    assert len(moments) == MAX_MISSED
-    assert moments[-1] == "2026-03-10T06:00"
+    producer = None
 
 
 def scheduler(kind=LedgerScheduler):
@@ -82,9 +57,9 @@ def test_two_schedulers_ask_for_a_tick_once():
 @pytest.mark.django_db(transaction=True)
 def test_a_scheduler_killed_before_it_saved_the_tick_does_not_double_it():
     hours = CrontabSchedule.objects.create(minute="0", hour="*")
-    PeriodicTask.objects.create(
-        name="hourly", task="test.note", crontab=hours, last_run_at=timezone.now() - timedelta(minutes=70)
-    )
+    last_run_at = timezone.now() - timedelta(minutes=70)
+    PeriodicTask.objects.create(name="hourly", task="test.note", crontab=hours, last_run_at=last_run_at)
+    PeriodicTask.objects.update(date_changed=last_run_at)
 
     scheduler().tick()
     before = Job.objects.count()
@@ -146,6 +121,113 @@ def test_an_entry_that_names_no_task_stops_no_other():
     assert Job.objects.get().unique_key.startswith("right@")
 
 
+#: Fields of a row that can't tick, and a part of the reason.
+BAD = {
+    "stored": ({"args": '["a\\u0000b"]'}, "u0000"),
+    "list": ({"args": "5"}, "args must be a JSON array"),
+    "json": ({"args": "["}, "args are no JSON"),
+    "keywords": ({"kwargs": "[]"}, "kwargs must be a JSON object"),
+    "headers": ({"headers": "[]"}, "headers must be a JSON object"),
+    "unknown": ({"task": "test.unknown"}, "test.unknown"),
+    "arguments": ({"args": "[1, 2, 3]", "task": "test.add"}, "TypeError"),
+    "queue": ({"queue": "gone"}, "QueueNotFound"),
+    "routing": ({"routing_key": "x"}, "routing_key is not offered"),
+    "no schedule": ({"interval": None}, "it has no schedule"),
+    "zero": ({"interval__every": 0}, "its interval is 0"),
+    "never": ({"crontab": "0 0 31 2"}, "never occurs"),
+    "no crontab": ({"crontab": "a a a a"}, "Invalid"),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_that_can_not_tick_is_refused_and_stops_no_other():
+    for name, (fields, _reason) in BAD.items():
+        force(an_entry(name), fields)
+    an_entry("right")
+    an_entry("n" * 195)
+    beat = scheduler()
+
+    for _ in range(2 * len(BAD)):
+        assert beat.tick() <= 5
+
+    assert sorted(key.partition("@")[0] for key in Job.objects.values_list("unique_key", flat=True)) == [
+        str(uuid5(NAMESPACE_OID, "n" * 195)),
+        "right",
+    ]
+    refused = dict(BeatEntry.objects.exclude(refused="").values_list("name", "refused"))
+    assert refused.keys() == BAD.keys()
+    assert not [name for name, (_fields, reason) in BAD.items() if reason not in refused[name]]
+
+
+def force(entry, fields):
+    """Write an entry as the admin's form does not, or as a later release finds it."""
+    fields = dict(fields)
+    if "interval__every" in fields:
+        IntervalSchedule.objects.filter(pk=entry.interval_id).update(every=fields.pop("interval__every"))
+    if "crontab" in fields:
+        minute, hour, day, month = fields["crontab"].split()
+        plan = CrontabSchedule(minute=minute, hour=hour, day_of_month=day, month_of_year=month)
+        plan.save()
+        fields |= {"crontab": plan, "interval": None}
+    PeriodicTask.objects.filter(pk=entry.pk).update(**fields)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_that_was_refused_and_is_edited_is_refused_no_more():
+    entry = an_entry("edited", args="5")
+    scheduler().tick()
+    assert refused_entries() == ["edited"]
+
+    entry.args = "[]"
+    entry.save()
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=2))
+    scheduler().tick()
+
+    assert (refused_entries(), Job.objects.count()) == ([], 1)
+
+
+def refused_entries():
+    return list(BeatEntry.objects.exclude(refused="").values_list("name", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_runs_what_the_stock_scheduler_runs():
+    start = timezone.now().replace(minute=31, second=30)
+    counts = {}
+    for kind in (StockScheduler, LedgerScheduler):
+        with time_machine.travel(start, tick=False) as clock:
+            a_row("daily, now every minute", minute="*", last_run_at=-1440, date_changed=-0.2)
+            a_row("one-off of 30 minutes ago", minute="*", one_off=True, date_changed=-30)
+            a_row("enabled after three days", minute="*/5", last_run_at=-3 * 1440, date_changed=-0.2)
+            a_row("start time just past", minute=f"{start.minute}", start_time=-0.2, date_changed=-600)
+            tick_for(clock, scheduler(kind), seconds=120)
+        counts[kind] = Counter(
+            args[0] for args in Job.objects.filter(name="test.note").values_list("args", flat=True)
+        )
+        Job.objects.all().delete()
+        PeriodicTask.objects.all().delete()
+
+    assert counts[LedgerScheduler] == counts[StockScheduler]
+    assert sorted(counts[LedgerScheduler].values()) == [1, 1, 1, 3]
+
+
+def tick_for(clock, beat, *, seconds):
+    """Let beat tick for a while of a clock that the test puts forward."""
+    for _ in range(seconds // 5):
+        while beat.tick() == 0:
+            pass
+        clock.shift(5)
+
+
+def a_row(name, minute, *, one_off=False, **minutes):
+    plan = CrontabSchedule.objects.create(minute=minute)
+    moments = {field: timezone.now() + timedelta(minutes=ago) for field, ago in minutes.items()}
+    row = PeriodicTask.objects.create(
+        name=name, task="test.note", args=f'["{name}"]', crontab=plan, one_off=one_off
+    )
+    PeriodicTask.objects.filter(pk=row.pk).update(**moments)
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(20)
 def test_beat_ticks_and_leaves_the_broker_alone(unheard_broker):
@@ -193,12 +275,6 @@ def tick_beside(beat):
         return thread.submit(tick).result(timeout=10)
 
 
-class StockScheduler(DatabaseScheduler):
-    """django-celery-beat's own, as far as it ticks without a broker."""
-
-    producer = None
-
-
 @pytest.mark.django_db(transaction=True)
 def test_celery_still_connects_to_the_broker_before_it_ticks(refusing_broker, monkeypatch):
     monkeypatch.setitem(current_app.conf, "broker_connection_max_retries", 1)  # ours is: without end
@@ -230,3 +306,128 @@ def test_django_celery_beat_still_leaves_out_a_crontab_of_another_time_of_day():
     assert not known.filter(name="far").exists(), mended(
         "django-celery-beat", "LedgerScheduler.enabled_models_qs"
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_one_off_ticks_once_though_beat_was_killed_before_it_noted_that():
+    a_row("once", minute="*", one_off=True, date_changed=-30)
+    before = PeriodicTask.objects.values("last_run_at", "total_run_count").get(name="once")
+    scheduler().tick()
+
+    PeriodicTask.objects.filter(name="once").update(**before)
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        scheduler().tick()
+
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_one_off_that_is_enabled_again_ticks_again():
+    a_row("once", minute="*", one_off=True, date_changed=-30)
+    beat = scheduler()
+    beat.tick()
+    PeriodicTask.objects.filter(name="once").update(last_run_at=timezone.now() - timedelta(minutes=2))
+    scheduler().tick()
+    row = PeriodicTask.objects.get(name="once")
+    assert (row.enabled, Job.objects.count()) == (False, 1)
+
+    row.enabled = True
+    row.save()
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(minutes=2))
+    scheduler().tick()
+
+    assert Job.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ticks_of_an_outage_are_made_up_for_from_the_last_change_on():
+    now = timezone.now()
+    a_row("rare", minute="0", last_run_at=-500, date_changed=-500)
+    a_row("often", minute="*/5", last_run_at=-500, date_changed=-500)
+    a_row("changed", minute="0", last_run_at=-500, date_changed=-130)
+    BeatEntry.objects.create(name="often", missed="each")
+
+    tick_out(scheduler())
+
+    counts = Counter(args[0] for args in Job.objects.values_list("args", flat=True))
+    assert counts["rare"] in {8, 9}
+    assert counts["often"] == 100
+    assert counts["changed"] in {2, 3}
+    assert all(job.run_at <= now + timedelta(minutes=1) for job in Job.objects.all())
+
+
+def tick_out(beat):
+    """Let beat do all that is due."""
+    while beat.tick() == 0:
+        pass
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_schedule_that_is_edited_beside_beat_owes_nothing_from_before():
+    a_row("edited", minute="0", last_run_at=-10, date_changed=-2000)
+    scheduler().tick()
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=20))
+
+    with time_machine.travel(timezone.now() + timedelta(hours=10), tick=False):
+        plan = CrontabSchedule.objects.get(periodictask__name="edited")
+        plan.minute = "30"
+        plan.save()
+        tick_out(scheduler())
+
+    assert Job.objects.filter(args=["edited"]).count() <= 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entrys_queue_and_headers_go_with_its_job():
+    an_entry("routed", queue="reports", headers='{"tenant": "7"}')
+
+    scheduler().tick()
+
+    job = Job.objects.get()
+    assert (job.queue, job.headers["tenant"], job.headers["periodic_task_name"]) == ("reports", "7", "routed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_of_a_shipped_entry_lasts_until_the_code_changes(monkeypatch):
+    shipped = {"task": "test.note", "schedule": schedule(60), "options": {"queue": "mail"}}
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {"shipped": shipped})
+    scheduler().tick()
+    PeriodicTask.objects.update(queue="reports")
+
+    scheduler().tick()
+    assert PeriodicTask.objects.get(name="shipped").queue == "reports"
+
+    shipped["schedule"] = schedule(120)
+    scheduler().tick()
+
+    row = PeriodicTask.objects.get(name="shipped")
+    assert (row.queue, row.interval.every) == ("mail", 120)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shipped_entry_with_an_option_that_is_not_known_is_refused_by_itself(monkeypatch):
+    entries = {
+        "bad": {"task": "test.note", "schedule": schedule(60), "options": {"countdown": 5}},
+        "good": {"task": "test.note", "schedule": schedule(60), "options": {"expires": timedelta(hours=1)}},
+    }
+    monkeypatch.setitem(current_app.conf, "beat_schedule", entries)
+
+    scheduler().tick()
+
+    assert refused_entries() == ["bad"]
+    assert PeriodicTask.objects.get().expire_seconds == 3600
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_waits_for_a_database_that_is_not_migrated():
+    an_entry()
+    beat = scheduler()
+    with connection.cursor() as cursor:
+        cursor.execute("alter table django_celery_beat_periodictask rename to elsewhere")
+    assert beat.tick() == 1.0
+
+    with connection.cursor() as cursor:
+        cursor.execute("alter table elsewhere rename to django_celery_beat_periodictask")
+    tick_out(beat)
+
+    assert Job.objects.get().name == "test.note"

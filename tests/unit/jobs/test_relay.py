@@ -116,6 +116,26 @@ def test_a_relay_buries_what_is_stranded():
 
 
 @pytest.mark.usefixtures("running_relay")
+def test_a_relay_publishes_though_it_can_not_rescue(settings):
+    settings.JOB_STRANDED_SECONDS = "no number"  # PostgreSQL refuses the query that asks for stranded jobs
+
+    job_id = enqueue("test.note")
+
+    eventually(lambda: Job.objects.get(pk=job_id).published_at)
+
+
+@pytest.mark.usefixtures("running_relay")
+def test_a_relay_goes_on_after_an_error_that_is_no_outage(settings, capsys):
+    settings.JOB_MAX_IN_FLIGHT = "no number"
+    job_id = enqueue("test.note")
+    eventually(lambda: "relay_failed" in capsys.readouterr().out)
+
+    settings.JOB_MAX_IN_FLIGHT = 1000
+
+    eventually(lambda: Job.objects.get(pk=job_id).published_at)
+
+
+@pytest.mark.usefixtures("running_relay")
 def test_a_relay_listens_again_after_its_connection_was_cut():
     first = enqueue("test.note")
     eventually(lambda: Job.objects.get(pk=first).published_at)

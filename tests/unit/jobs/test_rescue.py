@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from jobs import control
@@ -66,6 +67,58 @@ def test_an_errback_whose_task_is_gone_does_not_stop_the_rescue_of_others():
     assert rescue() == 2
 
     assert (reread(broken).state, reread(other).state) == ("dead", "retrying")
+
+
+@pytest.mark.parametrize(
+    "errback",
+    [
+        pytest.param(step("test.note", "x", queue="gone"), id="of a queue that is gone"),
+        pytest.param(step("test.note", "x", exchange="gone", queue="gone too"), id="of two that are gone"),
+        pytest.param(step("test.add", 1, 2, 3), id="with the arguments of another release"),
+    ],
+)
+def test_an_errback_that_is_refused_does_not_stop_the_rescue_of_others(errback):
+    broken = a_lost_job(attempts=5, canvas={"errbacks": [dict(errback)]})
+    other = a_lost_job()
+
+    assert rescue() == 2
+
+    assert (reread(broken).state, reread(other).state) == ("dead", "retrying")
+    assert list(broken.failures.values_list("fate", flat=True)) == ["lost", "refused"]
+
+
+def test_a_row_that_can_not_be_settled_is_set_aside_with_its_reason():
+    forbid("insert on jobs_error", "new.fate = 'lost' and new.job_id = '{}'", broken := a_lost_job())
+    other = a_lost_job()
+
+    rescue()
+
+    assert (reread(broken).state, reread(other).state) == ("dead", "retrying")
+    assert reread(broken).error.startswith("it could not be settled: DataError: forbidden")
+    assert broken.failures.get().fate == "set_aside"
+
+
+def test_a_row_of_which_nothing_can_be_written_stops_no_other(settings):
+    forbid("update on jobs_job", "new.state <> 'running' and new.id = '{}'", broken := a_lost_job())
+    other = a_lost_job()
+
+    rescue()
+
+    assert (reread(broken).state, reread(other).state) == ("running", "retrying")
+    assert reread(broken).lease_until > timezone.now() + timedelta(seconds=settings.JOB_STRANDED_SECONDS - 60)
+
+
+def forbid(write, condition, job):
+    """Make PostgreSQL refuse a write that concerns the job, until the test's transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "create function forbid() returns trigger language plpgsql as"
+            " $$ begin raise exception 'forbidden' using errcode = '22000'; end $$"
+        )
+        cursor.execute(
+            f"create trigger forbid before {write} for each row"
+            f" when ({condition.format(job.pk)}) execute function forbid()"
+        )
 
 
 def test_a_message_that_was_lost_is_sent_again(settings):

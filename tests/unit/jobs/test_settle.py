@@ -1,5 +1,7 @@
 """The end of an attempt: outcome, history, result and continuation commit together or not at all."""
 
+from uuid import uuid4
+
 import pytest
 from celery import signature
 from django.db import transaction
@@ -10,6 +12,7 @@ from jobs.enqueue import enqueue
 from jobs.errors import LeaseLost
 from jobs.judge import Failure, Fate
 from jobs.models import Chord, Job, JobError
+from tests.rows import a_job
 from tests.unit.jobs.worker import attempt, claimed
 
 pytestmark = pytest.mark.django_db
@@ -166,3 +169,57 @@ def test_a_cancelled_job_calls_nobody():
 
     assert Job.objects.get(pk=job_id).state == "cancelled"
     assert not others_than(job_id).exists()
+
+
+GONE = {"queue": "gone"}
+
+
+@pytest.mark.parametrize(
+    "follower",
+    [
+        pytest.param({"callbacks": [dict(step("test.note", **GONE))]}, id="callback"),
+        pytest.param({"chain": [dict(step("test.note", **GONE))]}, id="next step"),
+        pytest.param({"chain": [dict(step("test.removed"))]}, id="next step of a task that is gone"),
+    ],
+)
+def test_a_job_has_succeeded_though_what_follows_it_is_refused(follower):
+    job_id = str(a_job(name="test.note", canvas=follower).pk)
+
+    settle.succeed(attempt(job_id), "done")
+
+    job = Job.objects.get()
+    assert (job.state, job.result) == ("succeeded", "done")
+    failure = job.failures.get()
+    assert failure.fate == "refused"
+    assert "cannot follow" in failure.message
+
+
+def test_a_chain_whose_next_step_is_refused_calls_that_steps_errback_and_fails_its_chord():
+    chord = Chord.objects.create(
+        group_id=uuid4(), size=1, body=dict(step("test.total").set(task_id=str(uuid4())))
+    )
+    refused = step("test.note", **GONE).set(link_error=[dict(step("test.note", "failed"))])
+    last = {
+        **dict(refused),
+        "options": {**refused.options, "chord": True, "group_id": str(chord.pk), "group_index": 0},
+    }
+    job_id = str(a_job(name="test.note", canvas={"chain": [last]}).pk)
+
+    settle.succeed(attempt(job_id), "done")
+
+    assert Job.objects.get(name="test.note", args__contains=["failed"]).state == "queued"
+    assert chord.parts.get().succeeded is False
+
+
+def test_the_last_part_of_a_chord_has_succeeded_though_the_body_is_refused():
+    body = signature("test.total", options=GONE).set(
+        task_id=str(uuid4()), link_error=[dict(signature("test.note"))]
+    )
+    chord = Chord.objects.create(group_id=uuid4(), size=1, body=dict(body))
+    job_id = str(a_job(name="test.note", canvas={"chord": True}, group_id=chord.pk, group_index=0).pk)
+
+    settle.succeed(attempt(job_id), 1)
+
+    assert Job.objects.get(pk=job_id).state == "succeeded"
+    errback = Job.objects.exclude(pk=job_id).get()
+    assert (errback.name, errback.args) == ("test.note", [body.options["task_id"]])

@@ -41,6 +41,7 @@ def test_a_reading_is_shown_by_name_queue_and_state():
         settled=[Tally("a.b", "mail", "succeeded", 7)],
         backlogs=[Backlog("mail", 12.5, 4, 2), Backlog("push", 0.0, 1, 0)],
         attempts={("a.b", "succeeded"): 9},
+        refused_entries=2,
     )
 
     value = values(reading)
@@ -50,6 +51,7 @@ def test_a_reading_is_shown_by_name_queue_and_state():
     assert value("offstage_job_attempts_total", {"name": "a.b", "outcome": "succeeded"}) == 9
     assert value("offstage_oldest_due_job_seconds", {"queue": "mail"}) == 12.5
     assert value("offstage_outbox_unpublished") == 5
+    assert value("offstage_beat_entries_refused") == 2
     assert value("celery_queue_length", {"queue_name": "mail"}) is None
 
 
