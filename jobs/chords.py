@@ -7,7 +7,7 @@ from celery.canvas import Signature
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import faultpoints, queries, signatures
+from jobs import faultpoints, queries, signatures, wire
 from jobs.continuation import enqueue_errbacks
 from jobs.models import Chord, ChordPart
 from jobs.signatures import Part
@@ -15,7 +15,7 @@ from jobs.signatures import Part
 
 def open_chord(group_id: str, body: dict[str, Any]) -> None:
     """Keep the body until its header is done. Twice: the first body stands."""
-    Chord.objects.get_or_create(group_id=group_id, defaults={"body": body})
+    Chord.objects.get_or_create(group_id=group_id, defaults={"body": wire.to_json(body)})
 
 
 @transaction.atomic
@@ -34,7 +34,7 @@ def return_part(part: Part, result: Any) -> None:
     chord = _locked(part)
     if chord is not None:
         ChordPart.objects.update_or_create(
-            chord=chord, index=part.index, defaults={"succeeded": True, "result": result}
+            chord=chord, index=part.index, defaults={"succeeded": True, "result": wire.to_json(result)}
         )
         faultpoints.reach("chord.counted")
         _fire_if_complete(chord)
@@ -76,4 +76,5 @@ def _fire_if_complete(chord: Chord) -> None:
         return
     chord.fired_at = timezone.now()
     chord.save(update_fields=["fired_at"])
-    Signature.from_dict(chord.body, app=current_app).apply_async((results,))
+    body = wire.from_json(chord.body)
+    Signature.from_dict(body, app=current_app).apply_async((wire.from_json(results),))
