@@ -6,10 +6,10 @@ from inspect import isclass, ismethod
 from typing import Any
 
 from celery import Celery
+from celery.utils.imports import symbol_by_name
 
 from jobs import options as call_options
 from jobs import signatures
-from jobs.bases import JobEntry, job_class
 from jobs.bootstep import RelayStep
 from jobs.current import current_job
 
@@ -27,13 +27,12 @@ class JobsApp(Celery):
     def _task_from_fun(  # type: ignore[override]  # Celery's 40 options pass by name
         self, fun: Any, name: str | None = None, base: Any = None, **options: Any
     ) -> Any:
-        return super()._task_from_fun(fun, name=name, base=job_class(base or self.Task), **options)
+        return super()._task_from_fun(fun, name=name, base=_job_class(base or self.Task), **options)
 
     def register_task(self, task: Any, **options: Any) -> Any:
         """Register a task that is a class or its instance, as Celery does, and make its runs jobs."""
         task = task() if isclass(task) else task
-        if not isinstance(task, JobEntry):
-            task.__class__ = job_class(type(task))
+        task.__class__ = _job_class(type(task))
         if not hasattr(task, "__header__"):
             # Celery checks the arguments of functions alone.
             task.__header__ = self.type_checker(task.run, bound=ismethod(task.run))
@@ -76,3 +75,8 @@ class JobsApp(Celery):
             followers = options.get(word) or []
             for follower in [followers] if isinstance(followers, Mapping) else followers:
                 signatures.check_tree(self, follower, gets_result=True)
+
+
+def _job_class(base: Any) -> Any:
+    # By name, as Celery finds `task_cls`: the models behind it need Django to be set up.
+    return symbol_by_name("jobs.bases:job_class")(base)

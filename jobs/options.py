@@ -10,12 +10,12 @@ from celery.exceptions import QueueNotFound
 from celery.utils.time import maybe_make_aware
 
 from jobs.errors import LedgerError
-from jobs.models import Job
 
 _ID_OPTIONS = ("task_id", "root_id", "parent_id", "group_id")
 _KEY_OPTIONS = ("order_key", "unique_key")
-_MAX_KEY_CHARS = Job._meta.get_field("order_key").max_length or 0  # noqa: SLF001 - Django's own name for it
-_MAX_QUEUE_CHARS = Job._meta.get_field("queue").max_length or 0  # noqa: SLF001 - as above
+#: The lengths of the columns. Not read from the model: Celery imports the application before Django is set up.
+MAX_KEY_CHARS = 200
+MAX_QUEUE_CHARS = 64
 
 
 def check(app: Celery, name: str, options: Mapping[str, Any]) -> None:
@@ -47,9 +47,12 @@ def delay_seconds(name: str, countdown: Any) -> float:
 
 def due_at(app: Celery, name: str, eta: datetime | str) -> str:
     """Return an ETA in ISO 8601 with its zone; one without a zone is in the application's, as Celery reads it."""
-    moment = datetime.fromisoformat(eta) if isinstance(eta, str) else eta
-    if not isinstance(moment, datetime):
+    if not isinstance(eta, datetime | str):
         raise TypeError(f"{name}: eta must be a datetime, not {eta!r}")
+    try:
+        moment = datetime.fromisoformat(eta) if isinstance(eta, str) else eta
+    except ValueError:
+        raise ValueError(f"{name}: eta must be a datetime or ISO 8601, not {eta!r}") from None
     try:
         aware: datetime = maybe_make_aware(moment, app.timezone).astimezone(UTC)
     except OverflowError:
@@ -71,8 +74,8 @@ def queue_name(app: Celery, name: str, *, queue: Any, exchange: Any, routing_key
         found = _bound_queue(app, name, str(getattr(exchange, "name", exchange) or ""), routing_key)
     else:
         return None
-    if len(found) > _MAX_QUEUE_CHARS:
-        raise ValueError(f"{name}: a queue's name has at most {_MAX_QUEUE_CHARS} characters")
+    if len(found) > MAX_QUEUE_CHARS:
+        raise ValueError(f"{name}: a queue's name has at most {MAX_QUEUE_CHARS} characters")
     return found
 
 
@@ -98,9 +101,7 @@ def _check_id(name: str, option: str, value: Any) -> None:
 def _check_key(name: str, option: str, value: Any) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{name}: {option} must be a string, not {value!r}")
-    if len(value) > _MAX_KEY_CHARS:
-        raise ValueError(
-            f"{name}: {option} has {len(value)} characters; {_MAX_KEY_CHARS} at most are allowed"
-        )
+    if len(value) > MAX_KEY_CHARS:
+        raise ValueError(f"{name}: {option} has {len(value)} characters; {MAX_KEY_CHARS} at most are allowed")
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError(f"{name}: {option} holds a character that cannot be stored")

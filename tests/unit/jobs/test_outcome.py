@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("end_of_heartbeat")
 
 LINE = {"queue": "maintenance", "soft_seconds": 20, "hard_seconds": 30}
 
-RAISED = {}
+RAISED: dict = {}
 
 
 @job("test.raise", **LINE)

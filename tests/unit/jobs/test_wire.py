@@ -10,7 +10,7 @@ from django.db import connection
 from jobs import wire
 from jobs.wire import Unserialisable
 
-VALUES = [
+VALUES: list = [
     None,
     1,
     "ä",
@@ -60,7 +60,7 @@ def test_a_value_too_deep_or_with_a_hostile_encoder_is_refused():
         def __json__(self):
             raise RuntimeError("oops")
 
-    deep = []
+    deep: list = []
     for _ in range(100_000):
         deep = [deep]
 
