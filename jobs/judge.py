@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from celery.exceptions import MaxRetriesExceededError, Reject, SoftTimeLimitExceeded
+from celery.utils.serialization import UnpickleableExceptionWrapper
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
@@ -66,7 +67,10 @@ _BODYS_OWN = frozenset({Fate.TRANSIENT, Fate.BUG, Fate.TIMEOUT})
 
 def describe(error: BaseException) -> Failure:
     """Sort an exception into its fate. Raises nothing, whatever the exception's own methods do."""
-    name = cut(type(error).__name__, MAX_CLASS_CHARS)
+    name = type(error).__name__
+    if isinstance(error, UnpickleableExceptionWrapper):
+        name = error.exc_cls_name  # type: ignore[attr-defined]  # celery-types does not know it
+    name = cut(name, MAX_CLASS_CHARS)
     return Failure(
         fate=_fate_of(error),
         error_class=name,

@@ -90,12 +90,16 @@ def _succeed(attempt: settle.Attempt, result: Any) -> None:
 def _settle_asked_retry(
     failure: Failure, attempt: settle.Attempt, error: BaseException, job: CurrentJob
 ) -> Exception:
-    if isinstance(error, Retry) and error.exc is not None:
-        failure = describe(error.exc)
+    cause = error.exc if isinstance(error, Retry) else error
+    if cause is not None:
+        failure = describe(cause)
     if not settle.retry(attempt, job.retry_asked or _retry_by_hand(error, job), failure):
         return _cancelled()
     log.info("job_retry_asked_for", reason=failure.message)
-    return error if isinstance(error, Retry) else Retry(failure.message, exc=_handed_on(error, failure))
+    seen = None if cause is None else _handed_on(cause, failure)
+    if isinstance(error, Retry) and seen is error.exc:
+        return error
+    return Retry(failure.message, exc=seen, when=getattr(error, "when", None))
 
 
 def _settle_failure(failure: Failure, attempt: settle.Attempt, error: BaseException) -> Exception:

@@ -1,8 +1,11 @@
 """What comes of an attempt, whatever its body does."""
 
 import asyncio
+import pickle
+import threading
 
 import pytest
+from celery import Task, current_app
 from celery.exceptions import Ignore, MaxRetriesExceededError, Reject, Retry
 from structlog.testing import capture_logs
 
@@ -179,3 +182,68 @@ def test_too_many_retries_are_final(fail):
 )
 def test_a_process_that_a_signal_ends_is_told_from_a_body_that_exits(error, ends):
     assert ends_process(error) is ends
+
+
+class Locked(Exception):
+    """Cannot be pickled, as an error of a library that keeps a lock."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+class TwoWords(Exception):
+    """Is pickled, and cannot be unpickled: its arguments are not those of its class."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+@pytest.mark.parametrize(
+    "error", [Locked("lock"), TwoWords("a", "b"), KeyError(threading.Lock)]
+)
+def test_a_retry_with_any_error_reaches_celery_in_a_form_that_survives_the_way_to_the_parent(declare, error):
+    seen = []
+
+    class Watching(Task):
+        def on_retry(self, exc, task_id, args, kwargs, einfo):
+            seen.append(pickle.loads(pickle.dumps(einfo)))  # noqa: S301 (our own)
+
+    def body(self):
+        raise self.retry(exc=error, countdown=0)
+
+    job_id = declare(body, bind=True, base=Watching).delay().id
+
+    assert deliver(job_id) is Retry
+    assert len(seen) == 1
+    assert Job.objects.get(pk=job_id).failures.get().error_class == type(error).__name__
+
+
+def test_a_broad_autoretry_leaves_a_retry_of_the_bodys_own_alone(declare):
+    def body(self, x):
+        if x == 1:
+            raise self.retry(args=[2], countdown=1000)
+        return x
+
+    job_id = declare(body, bind=True, autoretry_for=(Exception,), max_retries=1).delay(1).id
+
+    deliver(job_id)
+
+    row = Job.objects.get()
+    assert (row.args, row.state, row.failures.count()) == ([2], "retrying", 1)
+
+
+def test_a_class_of_a_task_may_say_what_is_retried():
+    class Retrying(Task):
+        name = "test.celery.retrying"
+        autoretry_for = (KeyError,)
+        retry_kwargs = {"max_retries": 5, "countdown": 500}
+
+        def run(self):
+            raise KeyError("busy")
+
+    task = current_app.register_task(Retrying)
+    try:
+        assert deliver(task.delay().id) is Retry
+    finally:
+        del current_app.tasks[task.name]
