@@ -114,6 +114,7 @@ class Jobs:
     retry_base_seconds: float
     retry_max_seconds: float
     max_attempts: int
+    error_max_chars: int
     lease_seconds: float
     poll_seconds: float
     republish_seconds: float
@@ -342,6 +343,7 @@ def _read(get: _Reader) -> Env:
         retry_base_seconds=get("JOB_RETRY_BASE_SECONDS", "60", _seconds(0, 86_400)),
         retry_max_seconds=get("JOB_RETRY_MAX_SECONDS", "86400", _seconds(0, 365 * 86_400)),
         max_attempts=get("JOB_MAX_ATTEMPTS", "5", _whole(1, 100)),
+        error_max_chars=get("JOB_ERROR_MAX_CHARS", "10000", _whole(1000, 1_000_000)),
         lease_seconds=get("JOB_LEASE_SECONDS", "60", _seconds(0.5, 86_400)),
         poll_seconds=get("JOB_POLL_SECONDS", "1", _seconds(0.05, 60)),
         republish_seconds=get("JOB_REPUBLISH_SECONDS", "30", _seconds(1, 86_400)),

@@ -207,6 +207,7 @@ WORKER_STOP_SECONDS = ENV.jobs.stop_seconds
 JOB_RETRY_BASE_SECONDS = ENV.jobs.retry_base_seconds
 JOB_RETRY_MAX_SECONDS = ENV.jobs.retry_max_seconds
 JOB_MAX_ATTEMPTS = ENV.jobs.max_attempts
+JOB_ERROR_MAX_CHARS = ENV.jobs.error_max_chars
 JOB_LEASE_SECONDS = ENV.jobs.lease_seconds
 JOB_POLL_SECONDS = ENV.jobs.poll_seconds
 JOB_REPUBLISH_SECONDS = ENV.jobs.republish_seconds

@@ -9,13 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
+from celery import current_app
 from celery.app.amqp import AMQP
-from celery.signals import before_task_publish
+from celery.signals import after_task_publish, before_task_publish
 
-from jobs import faultpoints, queries
-from jobs.current import CurrentJob, current_job
+from jobs import faultpoints, options, queries, wire
+from jobs.current import AskedRetry, CurrentJob, current_job
 from jobs.errors import LedgerError
 from jobs.policy import MAX_HEADERS_BYTES, max_attempts_of
+from jobs.texts import storable
+
+#: The length of Job.request_id.
+MAX_REQUEST_ID_CHARS = 64
 
 #: Options of Celery's that promise what the ledger does otherwise.
 _REFUSED = {"expires": "cancel the job instead"}
@@ -34,6 +39,8 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     message: tuple[dict[str, Any], dict[str, Any], tuple[Any, Any, dict[str, Any]], dict[str, Any] | None],
     *,
     queue: object = None,
+    exchange: object = None,
+    routing_key: str | None = None,
     headers: Mapping[str, Any] | None = None,
     run_at: str | None = None,
     delay_seconds: float | None = None,
@@ -45,25 +52,41 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     own_headers, _properties, (args, kwargs, canvas), _sent_event = message
     _refuse_unsupported(name, own_headers)
     own_headers.update(headers or {})
+    for word in ("argsrepr", "kwargsrepr"):
+        own_headers[word] = storable(own_headers.get(word) or "")  # Celery leaves a NUL among bytes as it is.
     # Others put their context (trace, request) into the headers here: it is the asker's, not the relay's.
     before_task_publish.send(
         sender=name, body=(args, kwargs, canvas), headers=own_headers, properties=_properties
     )
     _refuse_large(name, own_headers)
-    job = _new_job(name, own_headers, _plain([list(args), dict(kwargs), _ledger_canvas(canvas)]))
+    # A route may name the exchange and the routing key, and no queue or another one.
+    leads_to = options.queue_name(
+        current_app,
+        name,
+        queue=None if routing_key or exchange else queue,
+        exchange=exchange,
+        routing_key=routing_key,
+    )
+    job = _new_job(name, own_headers, [list(args), dict(kwargs), _ledger_canvas(canvas)])
     job = queries.NewJob(
         **{
             **vars(job),
-            "queue": getattr(queue, "name", queue),
+            "queue": leads_to,
             "run_at": run_at,
             "delay_seconds": delay_seconds or 0.0,
             "order_key": order_key,
             "unique_key": unique_key,
         }
     )
+    if own_headers.get("retries"):
+        _ask_for_retry(job, current_job())
+        return
     if not queries.insert_job(job):
         _replace_or_let_be(job, current_job())
     faultpoints.reach("enqueue.written")
+    after_task_publish.send(
+        sender=name, body=(args, kwargs, canvas), headers=own_headers, exchange="", routing_key=job.queue
+    )
 
 
 def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.NewJob:
@@ -85,8 +108,14 @@ def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.New
         parent_id=headers.get("parent_id"),
         group_id=headers.get("group"),
         group_index=headers.get("group_index"),
-        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        request_id=_request_id(),
     )
+
+
+def _request_id() -> str:
+    # Whatever a project binds under that name: it is a mark in the log, and no reason to refuse a job.
+    request_id = structlog.contextvars.get_contextvars().get("request_id") or ""
+    return storable(str(request_id))[:MAX_REQUEST_ID_CHARS]
 
 
 def _ledger_canvas(canvas: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,9 +134,21 @@ def _replace_or_let_be(job: queries.NewJob, current: CurrentJob | None) -> None:
         queries.replace_awaiting(job)
 
 
+def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:
+    # Task.retry sends its own task again, under its own id: settled with the attempt, not written beside it.
+    if current is None or current.id != job.id:
+        raise LedgerError(f"{job.name}: only the running job itself can be retried")
+    current.retry_asked = AskedRetry(
+        delay_seconds=job.delay_seconds,
+        run_at=job.run_at,
+        queue=job.queue,
+        args=job.args,
+        kwargs=job.kwargs,
+        headers=job.headers,
+    )
+
+
 def _refuse_unsupported(name: str, headers: Mapping[str, Any]) -> None:
-    if headers.get("retries"):
-        raise LedgerError(f"{name}: raise Transient instead of calling retry()")
     for option, remedy in _REFUSED.items():
         if headers.get(option):
             raise LedgerError(f"{name}: {option} is not offered: {remedy}")
@@ -120,5 +161,6 @@ def _refuse_large(name: str, headers: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as JSON gives it back. Raises TypeError for what JSON does not know."""
+    """Return headers as JSON gives them back. Raises TypeError for what a message cannot bear."""
+    wire.dumps(value)
     return json.loads(json.dumps(value))

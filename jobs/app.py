@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from inspect import isclass, ismethod
 from typing import Any
 
 import django
 from celery import Celery
+from celery.utils.imports import symbol_by_name
 from django.apps import apps
 
+from jobs import options as call_options
 from jobs import signatures
 from jobs.bootstep import RelayStep
 from jobs.current import current_job
@@ -32,6 +35,20 @@ class JobsApp(Celery):
         _set_up_django()
         return super()._get_backend()  # type: ignore[misc]  # celery-types leaves it out
 
+    def _task_from_fun(  # type: ignore[override]  # Celery's 40 options pass by name
+        self, fun: Any, name: str | None = None, base: Any = None, **options: Any
+    ) -> Any:
+        return super()._task_from_fun(fun, name=name, base=_job_class(base or self.Task), **options)
+
+    def register_task(self, task: Any, **options: Any) -> Any:
+        """Register a task that is a class or its instance, as Celery does, and make its runs jobs."""
+        task = task() if isclass(task) else task
+        task.__class__ = _job_class(type(task))
+        if not hasattr(task, "__header__"):
+            # Celery checks the arguments of functions alone.
+            task.__header__ = self.type_checker(task.run, bound=ismethod(task.run))
+        return super().register_task(task, **options)
+
     def send_task(  # type: ignore[override]  # noqa: PLR0913 - the rest of Celery's 25 parameters passes by name
         self,
         name: str,
@@ -49,14 +66,15 @@ class JobsApp(Celery):
         """
         args, kwargs = args or (), kwargs or {}
         signatures.check_call(self, name, args, kwargs)
+        call_options.check(self, name, {**options, "countdown": countdown, "eta": eta, "task_id": task_id})
         self._check_followers(options)
         # Celery deprecates a task's own `queue`; ours is declared all the same.
         options["queue"] = options.get("queue") or getattr(self.tasks[name], "job_queue", None)
         # Times are a column of the ledger. Left to Celery they would be held in a worker's memory.
         if countdown:
-            options["delay_seconds"] = countdown
+            options["delay_seconds"] = call_options.delay_seconds(name, countdown)
         if eta:
-            options["run_at"] = eta if isinstance(eta, str) else eta.isoformat()
+            options["run_at"] = call_options.due_at(self, name, eta)
         job = current_job()
         if task_id is None and job is not None:
             task_id = job.child_id(name)
@@ -74,3 +92,8 @@ def _set_up_django() -> None:
     """Set Django up where no part of the process has: `celery call` and `celery result` do not, unlike a worker."""
     if not (apps.ready or apps.loading):
         django.setup()
+
+
+def _job_class(base: Any) -> Any:
+    # By name, as Celery finds `task_cls`: the models behind it need Django to be set up.
+    return symbol_by_name("jobs.bases:job_class")(base)

@@ -6,9 +6,9 @@ from celery import current_app, states
 from celery.backends.base import BaseBackend
 from django.db import connections
 
-from jobs import chords, control, signatures
+from jobs import chords, control, signatures, wire
 from jobs.models import Job
-from jobs.states import JobState
+from jobs.states import UNFINISHED, JobState
 
 _CELERY_STATE = {
     JobState.RUNNING: states.STARTED,
@@ -35,8 +35,18 @@ class LedgerBackend(BaseBackend):
 
     mark_as_done = mark_as_failure = mark_as_retry = mark_as_started
 
-    def store_result(self, *_args: Any, **_options: Any) -> None:
-        """Do nothing: the result is settled with the job."""
+    def store_result(self, task_id: str, result: Any, state: str, *_args: Any, **_options: Any) -> None:
+        """Keep a state of the task's own (`update_state`, `abort`) with a job that is not finished.
+
+        What Celery itself stores is settled with the job already.
+        """
+        if state == states.STARTED and isinstance(result, dict) and result.keys() == {"pid", "hostname"}:
+            return
+        own = wire.to_json(wire.OwnState(state, result))
+        Job.objects.filter(pk=task_id, state__in=UNFINISHED).update(result=own)
+
+    def _forget(self, task_id: str) -> None:
+        Job.objects.filter(pk=task_id, state=JobState.SUCCEEDED).update(result=None)
 
     def mark_as_revoked(self, task_id: str, *_args: Any, **_options: Any) -> None:
         """Cancel the job that Flower or `celery control revoke` names. Called in the worker's parent process."""
@@ -48,16 +58,20 @@ class LedgerBackend(BaseBackend):
         job = Job.objects.filter(pk=task_id).first()
         if job is None:
             return {"status": states.PENDING, "result": None}
-        state = _CELERY_STATE.get(JobState(job.state), states.PENDING)
+        state, result = _CELERY_STATE.get(JobState(job.state), states.PENDING), wire.from_json(job.result)
+        if state in states.PROPAGATE_STATES:
+            result = _error_of(self, job) if not _has_own_state(job, result) else result
+        if isinstance(result, wire.OwnState):
+            state, result = result.state, result.meta
         return {
             "task_id": task_id,
             "name": job.name,
             "status": state,
-            "result": _error_of(self, job) if state in states.PROPAGATE_STATES else job.result,
+            "result": result,
             "traceback": _last_traceback(job) if state == states.FAILURE else None,
             "date_done": job.finished_at,
             "retries": max(0, job.attempts - 1),
-            "children": [],
+            "children": _children_of(job) if state in states.READY_STATES else [],
         }
 
     def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
@@ -76,6 +90,17 @@ def _error_of(backend: LedgerBackend, job: Job) -> BaseException:
         {"exc_type": kind, "exc_message": [job.error or job.state], "exc_module": "celery.exceptions"}
     )
     return error
+
+
+def _has_own_state(job: Job, result: Any) -> bool:
+    # Ignored by its body after `update_state`: what it has stored is its outcome.
+    return job.state == JobState.CANCELLED and isinstance(result, wire.OwnState)
+
+
+def _children_of(job: Job) -> list[tuple[tuple[str, None], None]]:
+    # By the family's index; the form is Celery's own, of AsyncResult.as_tuple.
+    family = Job.objects.filter(root_id=job.root_id, parent_id=job.pk).order_by("seq")
+    return [((str(child), None), None) for child in family.values_list("pk", flat=True)]
 
 
 def _last_traceback(job: Job) -> str | None:

@@ -19,9 +19,9 @@ from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from jobs import faultpoints, outages
-from jobs.judge import storable
 from jobs.models import BeatEntry
 from jobs.schedule_entries import LedgerEntry, ship
+from jobs.texts import storable
 from jobs.ticks import Moment, key_of, moments_owed
 
 log = structlog.get_logger(__name__)

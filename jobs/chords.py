@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import faultpoints, queries, signatures
+from jobs import faultpoints, queries, signatures, wire
 from jobs.continuation import enqueue_errbacks, send_body
 from jobs.models import Chord, ChordPart
 from jobs.signatures import Part
@@ -13,7 +13,7 @@ from jobs.signatures import Part
 
 def open_chord(group_id: str, body: dict[str, Any]) -> None:
     """Keep the body until its header is done. Twice: the first body stands."""
-    Chord.objects.get_or_create(group_id=group_id, defaults={"body": body})
+    Chord.objects.get_or_create(group_id=group_id, defaults={"body": wire.to_json(body)})
 
 
 @transaction.atomic
@@ -32,7 +32,7 @@ def return_part(part: Part, result: Any) -> None:
     chord = _locked(part)
     if chord is not None:
         ChordPart.objects.update_or_create(
-            chord=chord, index=part.index, defaults={"succeeded": True, "result": result}
+            chord=chord, index=part.index, defaults={"succeeded": True, "result": wire.to_json(result)}
         )
         faultpoints.reach("chord.counted")
         _fire_if_complete(chord)
@@ -71,10 +71,11 @@ def _fire_if_complete(chord: Chord) -> None:
         return
     chord.fired_at = timezone.now()
     chord.save(update_fields=["fired_at"])
-    if send_body(chord.body, results) is not None:
+    body = wire.from_json(chord.body)
+    if send_body(body, wire.from_json(results)) is not None:
         # Its queue or its task was removed since. The header is done all the same.
-        body_id = signatures.ids_in([chord.body])[0]
-        enqueue_errbacks(signatures.errbacks_of(chord.body), body_id, "errback", body_id)
+        body_id = signatures.ids_in([body])[0]
+        enqueue_errbacks(signatures.errbacks_of(body), body_id, "errback", body_id)
         _abandon_body(chord, body_id, 1, body_id)
 
 

@@ -5,9 +5,22 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from jobs.errors import Cancelled, LeaseLost
+
+
+@dataclass(frozen=True)
+class AskedRetry:
+    """The next attempt as a body asked for it; None leaves a value as it is."""
+
+    delay_seconds: float = 0.0
+    run_at: str | None = None
+    queue: str | None = None
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+    headers: dict[str, Any] | None = None
 
 
 @dataclass
@@ -25,11 +38,21 @@ class CurrentJob:
     cancel_requested: bool = False
     lease_lost: bool = False
     replaced: bool = False
+    is_ignored: bool = False
+    #: How often the job has been retried, as `self.request.retries` counts it, and how often its body asked for that.
+    retries: int = 0
+    asked_retries: int = 0
+    #: What `self.retry()` has asked for in this attempt.
+    retry_asked: AskedRetry | None = None
     _calls: Iterator[int] = field(default_factory=count)
 
     def child_id(self, name: str) -> str:
-        """Return the id of the next job that this one asks for: the same one when the attempt is repeated."""
-        return str(uuid5(NAMESPACE_OID, f"{self.id}/{next(self._calls)}/{name}"))
+        """Return the id of the next job that this one asks for: the same one when the attempt is repeated.
+
+        An attempt that the body itself asked for is not a repeated one: what it asks for is asked for anew.
+        """
+        attempt = f"retry {self.asked_retries}/" if self.asked_retries else ""
+        return str(uuid5(NAMESPACE_OID, f"{self.id}/{attempt}{next(self._calls)}/{name}"))
 
 
 _current: ContextVar[CurrentJob | None] = ContextVar("current_job", default=None)

@@ -35,6 +35,7 @@ def job(  # noqa: PLR0913 - one line that says it all, each option by name
             time_limit=hard_seconds,
             rate_limit_name=limit,
             atomic=atomic,
+            retries_failures=True,
             job_max_attempts=max_attempts,
             job_retry_base_seconds=retry_base_seconds,
         )(body)

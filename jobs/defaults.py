@@ -6,6 +6,8 @@ JOB_RETRY_BASE_SECONDS = 60.0
 #: The longest wait between two attempts, whatever doubling or a provider's Retry-After come to.
 JOB_RETRY_MAX_SECONDS = 86_400.0
 JOB_MAX_ATTEMPTS = 5
+#: What is kept of an error's message and of its traceback; the middle of a longer text is cut out.
+JOB_ERROR_MAX_CHARS = 10_000
 JOB_LEASE_SECONDS = 60.0
 JOB_POLL_SECONDS = 1.0
 JOB_REPUBLISH_SECONDS = 30.0

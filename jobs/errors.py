@@ -29,5 +29,9 @@ class LeaseLost(Exception):
     """This attempt no longer holds the job: its effect must not be committed."""
 
 
+class BodyFailed(Exception):
+    """Stands for an exception of a body that cannot be handed on as it is: too long, not picklable, no Exception."""
+
+
 class Undeclared(LedgerError, LookupError):
     """A task name that no `@job` line declares, or an option that the ledger does not know."""

@@ -4,21 +4,28 @@ import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import MaxRetriesExceededError, Reject, SoftTimeLimitExceeded
+from celery.utils.serialization import UnpickleableExceptionWrapper
+from django.conf import settings
 
 from jobs.errors import Cancelled, LeaseLost, Permanent, Transient
 from jobs.outages import is_outage
 from jobs.retry import retry_delay_seconds
+from jobs.texts import cut, printable
+
+#: The length of JobError.error_class.
+MAX_CLASS_CHARS = 200
 
 
 class Fate(StrEnum):
-    """Why an attempt failed."""
+    """Why an attempt failed. `RETRY`: its body called `self.retry()`."""
 
     TRANSIENT = "transient"
     PERMANENT = "permanent"
     BUG = "bug"
     TIMEOUT = "timeout"
     LOST = "lost"
+    RETRY = "retry"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     #: Not of the attempt itself: what follows it could not be enqueued, or it could not be settled.
@@ -35,6 +42,10 @@ class Failure:
     message: str
     traceback: str = ""
     retry_after: float | None = None
+    #: Whether the body itself said that another attempt may succeed.
+    is_asked_for: bool = False
+    #: Whether it asked for no wait.
+    is_immediate: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,16 +64,30 @@ class Verdict:
 #: Fates that cost no wait: the body is not known to be at fault, its worker is.
 _AT_ONCE = frozenset({Fate.LOST})
 
+#: Fates of a body that is at fault. Celery does not run it again unless the body asked for that.
+_BODYS_OWN = frozenset({Fate.TRANSIENT, Fate.BUG, Fate.TIMEOUT})
+
 
 def describe(error: BaseException) -> Failure:
-    """Sort an exception into its fate."""
+    """Sort an exception into its fate. Raises nothing, whatever the exception's own methods do."""
+    name = type(error).__name__
+    if isinstance(error, UnpickleableExceptionWrapper):
+        name = error.exc_cls_name or name
+    name = cut(name, MAX_CLASS_CHARS)
     return Failure(
         fate=_fate_of(error),
-        error_class=type(error).__name__,
-        message=storable(str(error) or type(error).__name__),
-        traceback=storable("".join(traceback.format_exception(error))),
-        retry_after=error.retry_after if isinstance(error, Transient) else None,
+        error_class=name,
+        message=cut(printable(error, str) or name, settings.JOB_ERROR_MAX_CHARS),
+        traceback=cut(printable(error, formatted), settings.JOB_ERROR_MAX_CHARS),
+        retry_after=_seconds_asked_for(error),
+        is_asked_for=isinstance(error, Transient | Reject),
+        is_immediate=isinstance(error, Reject),
     )
+
+
+def formatted(error: BaseException) -> str:
+    """Return the traceback of an exception as Python prints it."""
+    return "".join(traceback.format_exception(error))
 
 
 def judge(  # noqa: PLR0913 - facts, each by its name
@@ -73,31 +98,41 @@ def judge(  # noqa: PLR0913 - facts, each by its name
     base_seconds: float,
     max_seconds: float,
     jitter: float,
+    only_asked_for: bool = False,
 ) -> Verdict:
-    """Decide on a failed `attempt` (1, 2, ...) out of `max_attempts`; no wait is longer than `max_seconds`."""
+    """Decide on a failed `attempt` (1, 2, ...) out of `max_attempts`; no wait is longer than `max_seconds`.
+
+    `only_asked_for`: a failed body runs again only where it asked for that, as Celery documents it.
+    """
     if failure.fate is Fate.PERMANENT or attempt >= max_attempts:
         return Verdict(None)
-    if failure.fate in _AT_ONCE:
+    if only_asked_for and failure.fate in _BODYS_OWN and not failure.is_asked_for:
+        return Verdict(None)
+    if failure.fate in _AT_ONCE or failure.is_immediate:
         return Verdict(0.0)
     delay = retry_delay_seconds(attempt, base_seconds=base_seconds, jitter=jitter)
     # A provider that names a time knows better than our doubling, unless it asks for less.
     return Verdict(min(max_seconds, max(delay, failure.retry_after or 0.0)))
 
 
-def storable(text: str) -> str:
-    """Return the text as PostgreSQL can store it."""
-    # PostgreSQL takes neither NUL nor half a surrogate pair, and programs' output has both. A failure that can't be
-    # written down could not be settled.
-    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+def _seconds_asked_for(error: BaseException) -> float | None:
+    if not isinstance(error, Transient) or error.retry_after is None:
+        return None
+    try:
+        return float(error.retry_after)
+    except (TypeError, ValueError, OverflowError):
+        return None  # What a provider sent unread, such as a date.
 
 
-def _fate_of(error: BaseException) -> Fate:
+def _fate_of(error: BaseException) -> Fate:  # noqa: PLR0911 - a table
     match error:
         case LeaseLost():
             return Fate.SUPERSEDED
         case Cancelled():
             return Fate.CANCELLED
-        case Permanent():
+        case Reject() if error.requeue:  # type: ignore[attr-defined]  # celery-types does not know it
+            return Fate.TRANSIENT
+        case Permanent() | MaxRetriesExceededError() | Reject():
             return Fate.PERMANENT
         case Transient():
             return Fate.TRANSIENT

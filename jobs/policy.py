@@ -23,6 +23,17 @@ def retry_base_seconds_of(name: str) -> float:
     return settings.JOB_RETRY_BASE_SECONDS if declared is None else declared
 
 
+def retries_failures_of(name: str) -> bool:
+    """Return whether a failed body of this task runs again without having asked for it. True for unknown names."""
+    declared: bool | None = _declared(name, "retries_failures")
+    return True if declared is None else declared
+
+
+def ignores_result(name: str, said_by_caller: bool | None) -> bool:
+    """Return whether a result is not stored: the caller's word, else the task's."""
+    return bool(_declared(name, "ignore_result") if said_by_caller is None else said_by_caller)
+
+
 def some_jitter() -> float:
     """Return a share between 0 and JITTER."""
     return random.uniform(0, JITTER)  # noqa: S311 - spreads load, guards nothing

@@ -5,7 +5,6 @@ database's does not. Values are `clock_timestamp()`, comparisons `statement_time
 inside a transaction, and an index can't be searched for a volatile function.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from psycopg.types.json import Jsonb
+
+from jobs import wire
+from jobs.current import AskedRetry
 
 #: The channel on which a commit with due jobs wakes the relays.
 CHANNEL = "jobs_due"
@@ -87,6 +89,7 @@ class Claimed:
     group_id: str | None
     group_index: int | None
     request_id: str
+    ignore_result: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,10 @@ def insert_job(job: NewJob) -> bool:
         """,
         {
             **vars(job),
-            "args": Jsonb(job.args),
-            "kwargs": Jsonb(job.kwargs),
-            "canvas": Jsonb(job.canvas),
-            "headers": Jsonb(job.headers),
+            "args": _jsonb(job.args),
+            "kwargs": _jsonb(job.kwargs),
+            "canvas": _jsonb(job.canvas),
+            "headers": _jsonb(job.headers),
             "channel": CHANNEL,
         },
     )
@@ -182,10 +185,10 @@ def _replace(job: NewJob, condition: str, **parameters: Any) -> bool:
         """,  # noqa: S608 - constants
         {
             **vars(job),
-            "args": Jsonb(job.args),
-            "kwargs": Jsonb(job.kwargs),
-            "canvas": Jsonb(job.canvas),
-            "headers": Jsonb(job.headers),
+            "args": _jsonb(job.args),
+            "kwargs": _jsonb(job.kwargs),
+            "canvas": _jsonb(job.canvas),
+            "headers": _jsonb(job.headers),
             **parameters,
         },
     )
@@ -370,7 +373,8 @@ _CLAIM = """
             and other.id <> job.id
             and (other.seq < job.seq or other.state = 'running')))
     returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts, attempts_before,
-        claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id
+        claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id,
+        case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
 """
 
 
@@ -422,7 +426,7 @@ def settle_succeeded(job_id: str, token: UUID, result: Any) -> bool:
     """Record success. False where the claim is not ours any more: the caller must roll back."""
     return _settle(
         "state = 'succeeded', finished_at = clock_timestamp(), result = %(result)s, error = ''",
-        {"id": job_id, "token": token, "result": Jsonb(result)},
+        {"id": job_id, "token": token, "result": _jsonb(result)},
     )
 
 
@@ -436,7 +440,9 @@ def settle_dead(job_id: str, token: UUID, error: str) -> bool:
 
 def settle_cancelled(job_id: str, token: UUID) -> bool:
     """Record that the job stopped because somebody asked for it."""
-    return _settle("state = 'cancelled', finished_at = clock_timestamp()", {"id": job_id, "token": token})
+    return _settle(
+        "state = 'cancelled', finished_at = clock_timestamp(), result = null", {"id": job_id, "token": token}
+    )
 
 
 def settle_retrying(job_id: str, token: UUID, error: str, delay_seconds: float) -> bool:
@@ -445,11 +451,56 @@ def settle_retrying(job_id: str, token: UUID, error: str, delay_seconds: float) 
     False where the claim is not ours any more, and where somebody asked the job to stop: there is to be no next.
     """
     return _settle(
-        "state = 'retrying', published_at = null, publications = 0, error = %(error)s,"
+        "state = 'retrying', published_at = null, publications = 0, error = %(error)s, result = null,"
         " run_at = clock_timestamp() + make_interval(secs => %(delay)s)",
         {"id": job_id, "token": token, "error": error, "delay": delay_seconds},
         condition="cancel_requested_at is null",
     )
+
+
+def settle_asked_retry(job_id: str, token: UUID, error: str, asked: AskedRetry) -> bool:
+    """Record that the body asked for another attempt, in its own words: when, where, with which arguments.
+
+    It is one attempt more than failures have. False as in `settle_retrying`.
+    """
+    changes = {
+        name: _jsonb(value)
+        for name, value in (("args", asked.args), ("kwargs", asked.kwargs), ("headers", asked.headers))
+        if value is not None
+    }
+    return _settle(
+        "state = 'retrying', published_at = null, publications = 0, error = %(error)s, result = null,"
+        " max_attempts = max_attempts + 1, queue = coalesce(%(queue)s, queue),"
+        " run_at = greatest(%(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay)s))"
+        + "".join(f", {name} = %({name})s" for name in changes),
+        {
+            "id": job_id, "token": token, "error": error, "delay": asked.delay_seconds, "run_at": asked.run_at,
+            "queue": asked.queue, **changes,
+        },
+        condition="cancel_requested_at is null",
+    )  # fmt: skip
+
+
+def settle_ignored(job_id: str, token: UUID) -> bool:
+    """Record that the body ended its job without an outcome; a state that it has stored stays to be read."""
+    return _settle("state = 'cancelled', finished_at = clock_timestamp()", {"id": job_id, "token": token})
+
+
+def retries_of(job_id: str, attempts_before: int) -> tuple[int, int]:
+    """Return how often the job was retried since it was last retried by hand, and how often its body asked for that.
+
+    An attempt that was lost with its worker is no retry: the body does not know of it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select count(*) filter (where fate <> 'lost'), count(*) filter (where fate = 'retry')
+            from jobs_error where job_id = %(id)s and attempt > %(before)s
+            """,
+            {"id": job_id, "before": attempts_before},
+        )
+        retries, asked = cursor.fetchone()
+    return retries, asked
 
 
 def hand_back(job_id: str, worker: str) -> bool:
@@ -583,4 +634,8 @@ def _fetch(kind: Callable[..., Row], statement: str, parameters: Parameters) -> 
 
 def _decoded(row: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     # Django hands JSONB over as text, so that a model's field may choose its decoder.
-    return {name: json.loads(value) if name in _JSON_COLUMNS else value for name, value in row}
+    return {name: wire.loads(value) if name in _JSON_COLUMNS else value for name, value in row}
+
+
+def _jsonb(value: Any) -> Jsonb:
+    return Jsonb(value, dumps=wire.dumps)

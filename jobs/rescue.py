@@ -1,7 +1,7 @@
 """Brings back what a dead worker held and what the broker lost; buries, with its reason, what nobody can run."""
 
-import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import uuid4
 
 import structlog
@@ -96,15 +96,11 @@ def _settle_or_set_aside(held: queries.Held, failure: Failure) -> None:
     error = outages.isolated(lambda: _settle_lost(held, failure))
     if error is None:
         return
-    reason = judge.storable(f"it could not be settled: {type(error).__name__}: {error}")
+    found = judge.describe(error)
+    reason = f"it could not be settled: {found.error_class}: {found.message}"
     log.error("job_set_aside", job_id=held.id, name=held.name, reason=reason, exc_info=error)
     attempt = settle.Attempt.of(held)
-    why = Failure(
-        Fate.SET_ASIDE,
-        type(error).__name__,
-        reason,
-        judge.storable("".join(traceback.format_exception(error))),
-    )
+    why = replace(found, fate=Fate.SET_ASIDE, message=reason)
     if outages.isolated(lambda: settle.set_aside(attempt, why)) is not None:
         # Not even that can be written. Out of the way of the rescuer for a while, which looks at the oldest first.
         seconds = settings.JOB_STRANDED_SECONDS

@@ -3,18 +3,24 @@
 Each function raises LeaseLost, and so rolls back, where the claim is not ours any more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures
+from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures, wire
+from jobs.current import AskedRetry
 from jobs.errors import LeaseLost
-from jobs.judge import Failure
+from jobs.judge import Failure, Fate
 from jobs.models import JobError
 from jobs.signatures import Part
+from jobs.texts import cut, storable
+from jobs.wire import Unwritable
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Attempt:
     group_index: int | None
     worker: str
     order_key: str | None
+    #: What the caller said of storing the result; None leaves it to the task.
+    ignore_result: bool | None = None
 
     @classmethod
     def of(cls, row: queries.Claimed | queries.Held) -> "Attempt":
@@ -50,6 +58,7 @@ class Attempt:
             group_index=row.group_index,
             worker=row.worker,
             order_key=row.order_key,
+            ignore_result=getattr(row, "ignore_result", None),
         )
 
     @property
@@ -74,16 +83,33 @@ class Attempt:
 
 def succeed(attempt: Attempt, result: Any) -> None:
     """Record success and enqueue what follows."""
+    try:
+        _succeed(attempt, result)
+    except Unwritable as error:
+        # The body is done, and is not to run again over it. What follows and needs the result will be refused.
+        mark = wire.marked(result, error)
+        log.error(  # noqa: TRY400 - its traceback says nothing more
+            "result_unserialisable", job_id=attempt.id, name=attempt.name, reason=str(mark)
+        )
+        _succeed(attempt, mark)
+
+
+def _succeed(attempt: Attempt, result: Any) -> None:
     if attempt.is_alone and not connection.in_atomic_block:
         # One statement is a transaction by itself: beginning and ending one around it would be two more journeys.
-        _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
+        _record_success(attempt, result)
     else:
         _succeed_and_continue(attempt, result)
 
 
+def _record_success(attempt: Attempt, result: Any) -> None:
+    kept = None if policy.ignores_result(attempt.name, attempt.ignore_result) else result
+    _held(queries.settle_succeeded(attempt.id, attempt.token, kept), attempt)
+
+
 @transaction.atomic
 def _succeed_and_continue(attempt: Attempt, result: Any) -> None:
-    _held(queries.settle_succeeded(attempt.id, attempt.token, result), attempt)
+    _record_success(attempt, result)
     faultpoints.reach("settle.recorded")
     refusals = continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
     _keep_refusals(attempt, refusals)
@@ -108,6 +134,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
         base_seconds=policy.retry_base_seconds_of(attempt.name),
         max_seconds=settings.JOB_RETRY_MAX_SECONDS,
         jitter=policy.some_jitter(),
+        only_asked_for=not policy.retries_failures_of(attempt.name),
     )
     _keep_error(attempt, failure)
     if verdict.retry_in_seconds is None:
@@ -118,6 +145,27 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
         cancel(attempt)
         return judge.Verdict(None, is_cancelled=True)
     return verdict
+
+
+@transaction.atomic
+def retry(attempt: Attempt, asked: AskedRetry, failure: Failure) -> bool:
+    """Record that the body asked for another attempt, which is over and above those that a failure has.
+
+    False, and the job cancelled, where somebody asked it to stop.
+    """
+    _keep_error(attempt, replace(failure, fate=Fate.RETRY))
+    if queries.settle_asked_retry(attempt.id, attempt.token, failure.message, asked):
+        queries.wake_relays()
+        return True
+    cancel(attempt)
+    return False
+
+
+@transaction.atomic
+def ignore(attempt: Attempt) -> None:
+    """Record that the body ended its job by raising Ignore: nothing follows. A state of its own is kept."""
+    _held(queries.settle_ignored(attempt.id, attempt.token), attempt)
+    _let_the_next_of_its_key_go(attempt)
 
 
 @transaction.atomic
@@ -169,7 +217,7 @@ def _let_the_next_of_its_key_go(attempt: Attempt) -> None:
 def _keep_refusals(attempt: Attempt, refusals: list[continuation.Refusal]) -> None:
     for refusal in refusals:
         error_class = type(refusal.error).__name__
-        _keep_error(attempt, Failure(judge.Fate.REFUSED, error_class, judge.storable(refusal.reason)))
+        _keep_error(attempt, Failure(judge.Fate.REFUSED, error_class, storable(refusal.reason)))
 
 
 def _keep_error(attempt: Attempt, failure: Failure) -> None:
@@ -179,7 +227,7 @@ def _keep_error(attempt: Attempt, failure: Failure) -> None:
         worker=attempt.worker,
         fate=failure.fate,
         error_class=failure.error_class,
-        message=failure.message,
+        message=cut(storable(failure.message), settings.JOB_ERROR_MAX_CHARS),
         traceback=failure.traceback,
     )
 

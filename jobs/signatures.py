@@ -3,7 +3,6 @@
 Works on Celery's own dictionaries, which are the same before and after they went through JSON.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from uuid import NAMESPACE_OID, uuid5
 from celery import Celery
 from celery.canvas import Signature
 
+from jobs import options, wire
 from jobs.errors import Undeclared
 
 #: A signature, alive or read from JSON: both are dictionaries.
@@ -30,7 +30,7 @@ class Part:
 
 
 def check_call(app: Celery, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise Undeclared for an unknown name, TypeError for wrong arguments or values that JSON would change."""
+    """Raise Undeclared for an unknown name, TypeError for wrong arguments or values that no JSON can hold."""
     _check_header(app, name, args, kwargs)
     _check_json(name, args, kwargs)
 
@@ -57,7 +57,7 @@ def check_tree(app: Celery, node: Node, *, gets_result: bool) -> None:
 
 def with_fixed_ids(app: Celery, canvas: Signature, seed: str) -> Signature:
     """Return a copy of a canvas whose ids follow from `seed`: the same ones each time it is asked for."""
-    copy: dict[str, Any] = json.loads(json.dumps(canvas))
+    copy: dict[str, Any] = wire.loads(wire.dumps(canvas))
     for number, node in enumerate(_walk(copy)):
         # Chains and chords have the ids of their ends. A chord's group gets one by chance all the same: asked for
         # twice, its parts and its body are there once, beside a chord without parts that retention lets go.
@@ -125,12 +125,15 @@ def _check_step(app: Celery, node: Node, *, gets_result: bool) -> None:
     result = _RESULT if gets_result and not node.get("immutable") else ()
     _check_header(app, node["task"], (*result, *args), kwargs)
     _check_json(node["task"], args, kwargs)
+    options.check(app, node["task"], node["options"])
 
 
 def _check_header(app: Celery, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     task = app.tasks.get(name)
     if task is None:
         raise Undeclared(f"no task is declared with the name {name!r}")
+    if not task.typing:
+        return
     try:
         task.__header__(*args, **kwargs)  # type: ignore[attr-defined]  # celery-types does not know it
     except TypeError as error:
@@ -138,27 +141,10 @@ def _check_header(app: Celery, name: str, args: Sequence[Any], kwargs: Mapping[s
 
 
 def _check_json(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    # A tuple would reach the body as a list, an integer key as a string: better here than there.
-    given = [list(args), dict(kwargs)]
-    if json.loads(json.dumps(given)) != _with_listed_args(given):
-        raise TypeError(
-            f"{name}: arguments must equal their own JSON (str, int, float, bool, None, list, dict)"
-        )
-
-
-def _with_listed_args(value: Any) -> Any:
-    """Return the value with the arguments of signatures as lists: `map` and `chunks` hand over the task as one."""
-    match value:
-        case Signature():
-            return {
-                key: _with_listed_args(list(inner) if key == "args" else inner)
-                for key, inner in value.items()
-            }
-        case dict():
-            return {key: _with_listed_args(inner) for key, inner in value.items()}
-        case list():
-            return [_with_listed_args(inner) for inner in value]
-    return value
+    try:
+        wire.dumps([args, kwargs])
+    except wire.Unwritable as error:
+        raise wire.Unwritable(f"{name}: arguments cannot be written as JSON: {error}") from None
 
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

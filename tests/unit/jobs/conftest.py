@@ -2,12 +2,15 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from django.db import connection
 
+from jobs import heartbeat
 from tests.integration.stage import broker_of_this_process, broker_that_nobody_calls
 from tests.integration.testtasks import effects, tasks
+from tests.unit.jobs import celery_tasks
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +53,16 @@ def refusing_broker():
         bound.bind(("127.0.0.1", 0))
         with broker_of_this_process(f"redis://127.0.0.1:{bound.getsockname()[1]}/0"):
             yield
+
+
+@pytest.fixture
+def declare():
+    """Declare functions as Celery's own tasks, as long as the test lasts: `declare(body, **options)`."""
+    with ExitStack() as stack:
+        yield lambda body, **options: stack.enter_context(celery_tasks.declared(body, **options))
+
+
+@pytest.fixture
+def end_of_heartbeat():
+    yield
+    heartbeat.of_this_process().end()

@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 import structlog
@@ -150,7 +152,18 @@ def test_an_errback_of_celerys_new_style_is_refused(errback):
 
 
 @pytest.mark.parametrize(
-    "value", [(1, 2), {1: "a"}, {1, 2}, b"bytes", datetime.now(UTC), float("nan"), [{"deep": (1,)}]]
+    "value",
+    [
+        {1, 2},
+        object(),
+        float("nan"),
+        float("inf"),
+        [{"deep": {1}}],
+        "a\x00b",
+        {"a\x00b": 1},
+        "\udcff",
+        {"__type__": "nobody's", "__value__": 1},
+    ],
 )
 @pytest.mark.parametrize(
     "asking",
@@ -162,8 +175,8 @@ def test_an_errback_of_celerys_new_style_is_refused(errback):
         ),
     ],
 )
-def test_a_value_that_json_would_change_is_refused(asking, value):
-    with pytest.raises(TypeError):
+def test_a_value_that_no_json_can_hold_is_refused_before_any_sql(asking, value, django_assert_num_queries):
+    with django_assert_num_queries(0), pytest.raises(TypeError):
         asking(value)
 
 
@@ -173,6 +186,49 @@ def test_plain_values_come_back_as_they_were():
     job_id = enqueue("test.note", *values)
 
     assert worker.claimed(job_id).args == values
+
+
+MOMENT = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (MOMENT, MOMENT),
+        (MOMENT.date(), MOMENT.date()),
+        (MOMENT.time(), MOMENT.time()),
+        (UUID(int=7), UUID(int=7)),
+        (Decimal("1.10"), Decimal("1.10")),
+        (b"bytes", b"bytes"),
+        (b"\xff\x00", b"\xff\x00"),
+        (b"a\x00b", b"a\x00b"),
+        ((1, (2,)), [1, [2]]),
+        ({1: "a"}, {"1": "a"}),
+        ([{"deep": MOMENT}], [{"deep": MOMENT}]),
+        ("a text about \\u0000 and \\ud800", "a text about \\u0000 and \\ud800"),
+        ("\U0001f600", "\U0001f600"),
+    ],
+)
+@pytest.mark.parametrize(
+    "asking",
+    [
+        pytest.param(lambda value: enqueue("test.note", value), id="by name"),
+        pytest.param(lambda value: enqueue(step("test.note", value)), id="a step"),
+        pytest.param(
+            lambda value: enqueue(chain(step("test.note", value), step("test.note"))), id="in a chain"
+        ),
+    ],
+)
+def test_an_argument_arrives_as_celerys_json_would_bring_it(asking, value, expected):
+    asking(value)
+
+    assert worker.claimed(Job.objects.get().pk).args == [expected]
+
+
+def test_the_guides_own_form_of_starmap_is_taken():
+    current_app.tasks["test.add"].starmap(zip([1, 2], [3, 4], strict=True)).delay()
+
+    assert worker.claimed(Job.objects.get().pk).kwargs["it"] == [[1, 3], [2, 4]]
 
 
 def test_a_unique_key_gives_the_first_jobs_id_to_whoever_asks_again():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from celery import current_app, signature
+from celery.exceptions import QueueNotFound
 
 from jobs import signatures
 from jobs.canvas import chain, chord, group, step
@@ -86,8 +87,21 @@ def test_the_errbacks_of_a_canvas_are_its_own_or_those_of_its_beginning():
     ]
 
 
-def test_a_signature_may_be_an_argument_if_json_leaves_its_own_arguments_alone():
-    signatures.check_call(current_app, "test.note", [signature("test.add", args=(1, [2]))], {})
+def test_a_signature_may_be_an_argument_if_its_own_arguments_can_be_written():
+    signatures.check_call(current_app, "test.note", [signature("test.add", args=(1, (2,)))], {})
 
-    with pytest.raises(TypeError, match="must equal their own JSON"):
-        signatures.check_call(current_app, "test.note", [signature("test.add", args=(1, (2,)))], {})
+    with pytest.raises(TypeError, match=r"test\.note: arguments cannot be written as JSON"):
+        signatures.check_call(current_app, "test.note", [signature("test.add", args=(1, {2}))], {})
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        chain(note(1), note(2).set(queue="gone")),
+        note(1).on_error(note(2).set(queue="gone")),
+        chord([note(1)], note(2).set(queue="gone")),
+    ],
+)
+def test_a_queue_that_is_not_there_is_refused_wherever_it_stands(canvas):
+    with pytest.raises(QueueNotFound, match=r"test\.note: queue 'gone'"):
+        signatures.check_tree(current_app, canvas, gets_result=False)

@@ -69,11 +69,6 @@ def ask_for_time():
     raise Transient("slow down", retry_after=3600)
 
 
-@job("test.return_what_is_no_json", **LINE)
-def return_what_is_no_json():
-    return {1, 2}
-
-
 def reread(job_id):
     return Job.objects.get(pk=job_id)
 
@@ -109,7 +104,6 @@ def test_a_session_that_ended_between_two_jobs_costs_the_second_nothing():
     [
         ("test.fail_until", [2], "retrying", Retry),
         ("test.bug", ["oops"], "retrying", Retry),
-        ("test.return_what_is_no_json", [], "retrying", Retry),
         ("test.refuse", [], "dead", Permanent),
     ],
 )

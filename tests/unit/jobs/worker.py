@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from celery import current_app
-from celery._state import _task_stack
+from celery.app.trace import build_tracer
 from celery.exceptions import Ignore, Retry
 
 from jobs import queries, settle
@@ -35,16 +35,11 @@ def deliver(job_id, meanwhile=lambda: None):
     `meanwhile` happens while the message is under way.
     """
     publish()
-    task = current_app.tasks[Job.objects.get(pk=job_id).name]
+    row = Job.objects.get(pk=job_id)
+    task = current_app.tasks[row.name]
     meanwhile()
-    _task_stack.push(task)
-    task.push_request(id=str(job_id), called_directly=False, hostname="w@host")
-    try:
-        return task()
-    except (Ignore, Retry) as outcome:
-        return type(outcome)
-    except Exception as error:  # noqa: BLE001 (what the attempt ended with is what the test looks at)
-        return error
-    finally:
-        task.pop_request()
-        _task_stack.pop()
+    task.__trace__ = build_tracer(task.name, task, app=current_app._get_current_object())
+    headers = {**row.headers, "id": str(job_id), "hostname": "w@host", "is_eager": False}
+    traced = task.__trace__(str(job_id), [], {}, headers)
+    outcome = traced.info.retval if traced.info else traced.retval
+    return type(outcome) if isinstance(outcome, Ignore | Retry) else outcome
