@@ -228,15 +228,17 @@ def test_a_user_s_uploads_at_once_are_counted_and_forgotten(site):
     )
 
 
-@pytest.mark.parametrize("beginning", ["", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
-def test_a_head_that_never_ends_is_ended(site, beginning):
+@pytest.mark.parametrize(
+    ("beginning", "status"), [("", 0), ("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ", 408)]
+)
+def test_a_head_that_never_ends_is_ended(site, beginning, status):
     began = time.monotonic()
     with site.connect() as connection:
         connection.sendall(beginning.encode())
 
         response = read_all(connection)
 
-    assert status_of(response) == 408
+    assert status_of(response) == status
     assert 0.9 < time.monotonic() - began < 5
 
 
