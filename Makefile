@@ -2,11 +2,11 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The installer; where it has no build for this machine, pip does the same more slowly.
-UV := uv==0.13.9
+# Each file that is installed must have one of the hashes that the lock file names.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Where Python may not keep what it has compiled, each of a stack's processes would compile Django and Celery anew.
 COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes \
 	--annotation-style line --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
@@ -32,17 +32,19 @@ bench: $(VENV)/dev.stamp ## the benchmarks, each figure beside its baseline
 chaos: $(VENV)/dev.stamp ## the fault table: every fault on every broker that is there
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
-check: $(VENV)/dev.stamp ## lint, format, types, import contracts, migrations, OpenAPI
+check: $(VENV)/dev.stamp ## lint, format, types, import contracts, migrations, OpenAPI, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@$(audit)
 
 lock: $(VENV)/dev.stamp ## write requirements*.txt anew from requirements*.in, keeping what is pinned
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) requirements-installer.in -o requirements-installer.txt
 
 upgrade: $(VENV)/dev.stamp ## like lock, with the newest versions
 	$(LOCK) --upgrade requirements.in -o requirements.txt
@@ -65,6 +67,14 @@ $(VENV)/run.stamp: requirements.txt
 $(VENV)/dev.stamp: requirements-dev.txt
 	@$(install)
 
+# Fails for a locked package with a known vulnerability; says so and goes on where no advisory database answers.
+define audit
+found=$$(timeout 90 $(BIN)/pip-audit --strict --requirement requirements.txt --disable-pip --require-hashes \
+	--progress-spinner off --timeout 5 2>&1) && echo "pip-audit: no known vulnerabilities" || case "$$found" in \
+		*"Found "*" known vulnerabilit"*) echo "$$found"; exit 1;; \
+		*) echo "pip-audit: the advisory database did not answer; the locked packages were not checked";; esac
+endef
+
 # Finds a Python, makes .venv where it is missing or broken, installs $< and touches $@.
 define install
 set -e; \
@@ -81,8 +91,8 @@ if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/
 	"$$found" -m venv --clear $(VENV); \
 fi; \
 echo "installing $<"; \
-[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) || true; \
-VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(COMPILED) --requirement $< \
-	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<; \
+[ -x $(BIN)/uv ] || $(PIP) --requirement requirements-installer.txt || true; \
+VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes $(COMPILED) --requirement $< \
+	|| $(PIP) --requirement $<; \
 touch $@
 endef

@@ -1,8 +1,10 @@
 """The Celery application: what `celery -A config …` starts."""
 
+import sys
+
 from django.conf import settings
 
-from config import brokers, env, queues, schedule, worker
+from config import brokers, env, flower_hosts, queues, schedule, worker
 from config.services import ensure
 from jobs.app import JobsApp
 
@@ -14,6 +16,8 @@ if not settings.configured:
     worker.stop_in_time()
 
 brokers.repair(settings.BROKER_URL)
+if "flower" in sys.argv:
+    flower_hosts.check_hosts()
 
 app = JobsApp("config")
 app.conf.update(

@@ -247,6 +247,11 @@ def inherited(changes: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def share_web_metrics(folder: Path) -> None:
+    """Have prometheus_client keep its figures in files of `folder`; to be called before it is imported."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 def remap_sigterm() -> None:
     """Ask billiard, Celery's process pool, to take SIGTERM for SIGQUIT, where nobody asked for something else."""
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")

@@ -36,7 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect the first head within the time for one."""
         super().connection_made(transport)
         self._requests = 0
-        self._has_refused = False
+        self._has_begun = self._has_refused = False
         self._timer: asyncio.TimerHandle | None = None
         self._begin_head()
         self._start_timer()
@@ -50,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Parse what came, unless the request was refused."""
         if self._has_refused:
             return
+        self._has_begun = True
         self._overhead_bytes += len(data)
         super().data_received(data)
         if self._overhead_bytes > self.limits.head_max_bytes and not self.transport.is_closing():
@@ -131,7 +132,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._has_refused = True
         is_answering = self.cycle is not None and not self.cycle.response_complete
-        if not is_answering:
+        # Browsers open connections in advance; one that was not used is closed without a word.
+        if self._has_begun and not is_answering:
             line, reason = REASONS[status]
             head = (
                 b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"

@@ -14,7 +14,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True},
     # Without a name of ours an enum is named after the field, and renamed by the next serializer that has one.
     "ENUM_NAME_OVERRIDES": {
         "DeletionState": "accounts.models.DeletionState",

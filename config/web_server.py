@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from config import web_metrics
 from config.env import Env, load
 from config.http_protocol import bounded_protocol
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=load().ports.web)
     parser.add_argument("--application", default=APPLICATION, help="another ASGI application, for tests")
     arguments = parser.parse_args()
+    web_metrics.keep(load().data)
     uvicorn.run(arguments.application, host=arguments.host, port=arguments.port, **options(load()))
 
 

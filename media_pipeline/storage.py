@@ -34,6 +34,9 @@ __all__ = ["keep", "lend"]  # besides what is defined here
 SOURCE_NAME = "source"
 LOST = "The file of this upload is lost. Please upload it again."
 _RESUMABLE = "resumable-"
+# What Linux's file systems take for one name, and what is left of a path's 4096 bytes below our folders.
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 2048
 
 
 def film_folder(video_id: UUID | str) -> Path:
@@ -190,7 +193,7 @@ def uploads() -> Iterator[tuple[UUID, float]]:
 
 def output_file(video_id: UUID | str, path: str) -> Path | None:
     """Return the whole output file at `path`, or None where there is none or `path` leads elsewhere."""
-    if "\0" in path or any(part.startswith(disk.HIDDEN) for part in path.split("/")):
+    if "\0" in path or _is_too_long(path) or any(part.startswith(disk.HIDDEN) for part in path.split("/")):
         return None
     output = film_folder(video_id) / "output"
     root = output.resolve()
@@ -202,6 +205,13 @@ def output_file(video_id: UUID | str, path: str) -> Path | None:
     if not found.exists() and len(below.parts) > 1:
         found = lend(output / below)
     return found if found.is_file() else None
+
+
+def _is_too_long(path: str) -> bool:
+    """Return whether no file system has such a path: asking for one is an error, and not a file that is missing."""
+    return len(os.fsencode(path)) > MAX_PATH_BYTES or any(
+        len(os.fsencode(part)) > MAX_NAME_BYTES for part in path.split("/")
+    )
 
 
 def remove_film(video_id: UUID | str) -> int:

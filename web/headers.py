@@ -1,4 +1,4 @@
-"""What every page forbids the browser to do."""
+"""What every response forbids browsers and caches to do."""
 
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
@@ -19,11 +19,20 @@ POLICY = "; ".join(
 # Swagger UI draws with style attributes and styles of its own; its scripts are files like ours.
 DOCS_POLICY = f"{POLICY}; style-src 'self' 'unsafe-inline'"
 
+# No page of ours uses the device, and none is embedded anywhere.
+PERMISSIONS = ", ".join(
+    f"{name}=()"
+    for name in (
+        "accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer",
+        "microphone", "midi", "payment", "serial", "usb",
+    )
+)  # fmt: skip
+
 type_of_answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class PageHeaders:
-    """Sets the Content-Security-Policy, and keeps pages out of shared caches, where a view has not said otherwise."""
+    """Sets the policies, and keeps pages and JSON out of caches, where a view has not said otherwise."""
 
     sync_capable: ClassVar[bool] = True
     async_capable: ClassVar[bool] = True
@@ -47,6 +56,12 @@ class PageHeaders:
 def _guarded(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:
     policy = DOCS_POLICY if request.path.rstrip("/") == "/api/docs" else POLICY
     answer.headers.setdefault("Content-Security-Policy", policy)
-    if answer.headers.get("Content-Type", "").startswith("text/html"):
+    answer.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    answer.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    content_type = answer.headers.get("Content-Type", "")
+    if content_type.startswith("text/html"):
         answer.headers.setdefault("Cache-Control", "private, no-cache")
+    elif content_type.startswith("application/json"):
+        # The API's: an account, tokens, videos. Neither a shared cache nor the browser's disk keeps them.
+        answer.headers.setdefault("Cache-Control", "no-store")
     return answer

@@ -23,12 +23,17 @@ def main() -> None:
     from config.celery import app  # noqa: PLC0415
     from config.exporter.assemble import assemble  # noqa: PLC0415
     from config.exporter.server import Server  # noqa: PLC0415
+    from config.exporter.web import registry  # noqa: PLC0415
 
     log = structlog.get_logger(__name__)
     exporter = assemble(app)
     try:
         server = Server(
-            environment.bind_address, environment.ports.exporter, exporter.registry, exporter.sources
+            environment.bind_address,
+            environment.ports.exporter,
+            {"/metrics": exporter.registry, "/metrics/web": registry(environment.data)},
+            exporter.sources,
+            environment.web.allowed_hosts,
         )
     except OSError as error:
         sys.exit(f"offstage: EXPORTER_PORT: {environment.ports.exporter} can't be used: {error.strerror}")

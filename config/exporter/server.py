@@ -1,6 +1,7 @@
-"""The exporter's HTTP: /metrics and /health."""
+"""The exporter's HTTP: /metrics, /metrics/web for those of the web processes, and /health."""
 
 import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -9,11 +10,15 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from config import hosts
 from config.exporter.sources import Sources
 
 log = structlog.get_logger(__name__)
 
-HOME = b"<!doctype html><title>Offstage exporter</title><p><a href=/metrics>/metrics</a> <a href=/health>/health</a>"
+HOME = (
+    b"<!doctype html><title>Offstage exporter</title>"
+    b"<p><a href=/metrics>/metrics</a> <a href=/metrics/web>/metrics/web</a> <a href=/health>/health</a>"
+)
 
 
 class Server(ThreadingHTTPServer):
@@ -21,24 +26,36 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, sources: Sources) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        pages: Mapping[str, CollectorRegistry],
+        sources: Sources,
+        allowed_hosts: Sequence[str],
+    ) -> None:
         super().__init__((host, port), _Handler)
-        self.registry = registry
+        self.allowed_hosts = allowed_hosts
+        # Which metrics are on which path.
+        self.pages = pages
         self.sources = sources
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "offstage"
+    sys_version = ""
     # A scraper that stops reading must not keep its thread for ever.
     timeout = 30
 
     def do_GET(self) -> None:
         """Answer."""
+        if not hosts.is_allowed(self.headers.get("Host", ""), self.server.allowed_hosts):
+            self._answer(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", b"host not allowed\n")
+            return
         match urlsplit(self.path).path.rstrip("/"):
-            case "/metrics":
-                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-                self._answer(HTTPStatus.OK, content_type, encode(self.server.registry))
+            case path if path in self.server.pages:
+                self._answer_metrics(self.server.pages[path])
             case "/health" | "/healthz":
                 # 200 while the process lives: what it learns from is in the body, and in offstage_exporter_up.
                 body = json.dumps({"status": "ok", "sources": self.server.sources.states()})
@@ -50,10 +67,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815 - the library's name
 
+    def _answer_metrics(self, registry: CollectorRegistry) -> None:
+        encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+        self._answer(HTTPStatus.OK, content_type, encode(registry))
+
     def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

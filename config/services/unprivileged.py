@@ -39,7 +39,12 @@ def identity_for(*needed: Path) -> Identity | None:
     """
     if os.geteuid() != 0:
         return None
-    nobody = pwd.getpwnam("nobody")
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise OSError(
+            "PostgreSQL does not run as root, and there is no user nobody; set DATABASE_URL"
+        ) from None
     closed = any(
         folder.exists() and _is_closed(folder.stat(), nobody) for path in needed for folder in path.parents
     )

@@ -13,6 +13,9 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLE = re.compile(r"^#?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 
+LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-installer.txt"]
+
+
 def example():
     return dict(EXAMPLE.findall((ROOT / ".env.example").read_text()))
 
@@ -46,9 +49,20 @@ def test_the_readme_knows_no_variable_that_the_program_does_not():
     assert set(named) <= set(example())
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_the_lock_names_no_index(name):
     assert "://" not in (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_each_locked_package_has_its_hashes_and_installing_asks_for_them(name):
+    locked = re.split(r"\n(?=[\w.-]+(?:\[[\w,-]+\])?==)", (ROOT / name).read_text())[1:]
+
+    assert locked
+    assert [package.split()[0] for package in locked if "--hash=sha256:" not in package] == []
+    installs = [line for line in (ROOT / "Makefile").read_text().splitlines() if "pip install" in line]
+    assert len(installs) == 2
+    assert all("--require-hashes" in line for line in installs)
 
 
 @pytest.mark.parametrize("name", ["requirements.in", "requirements-dev.in"])

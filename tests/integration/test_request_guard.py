@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client.exposition import generate_latest
 
+from config.exporter.web import registry
 from tests.eventually import eventually
 from tests.harness.stack import Stack
 
@@ -226,15 +228,17 @@ def test_a_user_s_uploads_at_once_are_counted_and_forgotten(site):
     )
 
 
-@pytest.mark.parametrize("beginning", ["", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
-def test_a_head_that_never_ends_is_ended(site, beginning):
+@pytest.mark.parametrize(
+    ("beginning", "status"), [("", 0), ("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ", 408)]
+)
+def test_a_head_that_never_ends_is_ended(site, beginning, status):
     began = time.monotonic()
     with site.connect() as connection:
         connection.sendall(beginning.encode())
 
         response = read_all(connection)
 
-    assert status_of(response) == 408
+    assert status_of(response) == status
     assert 0.9 < time.monotonic() - began < 5
 
 
@@ -354,3 +358,13 @@ def test_no_response_names_the_server(site):
     for response in (site.send(head("GET", "/healthz", length=0)), site.send("nonsense\r\n\r\n")):
         assert b"\r\nserver:" not in response.lower()
         assert b"uvicorn" not in response.lower()
+
+
+def test_metrics_are_kept_for_the_exporter_and_not_on_the_public_port(site):
+    site.visitor.get("/healthz")
+
+    shown = generate_latest(registry(site.stack.house.data)).decode()
+
+    assert "django_http_requests_total_by_method_total{" in shown
+    assert site.visitor.get("/metrics").status_code == 404
+    assert site.visitor.get("/metrics/web").status_code == 404

@@ -15,7 +15,7 @@ class Exchange:
 
     def __init__(self, *pieces: bytes, **headers: str) -> None:
         self.waiting = list(pieces)
-        self.sent = []
+        self.sent: list = []
         encoded = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         self.body = Body({"type": "http", "headers": encoded}, self.receive, self.send)
 

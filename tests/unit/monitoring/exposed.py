@@ -3,7 +3,8 @@
 import re
 from functools import cache
 
-from prometheus_client import CollectorRegistry
+from django_prometheus.middleware import Metrics
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -42,6 +43,14 @@ def scrape():
 
 def series_of_the_exporter():
     return {sample.name for sample in scrape() if not sample.name.endswith("_created")}
+
+
+def series_of_the_web():
+    """Return the names that django-prometheus gives to what the web processes count."""
+    Metrics.get_instance()  # makes them
+    parts = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+    families = [family for family in REGISTRY.collect() if family.name.startswith("django_")]
+    return {f"{family.name}{part}" for family in families for part in parts.get(family.type, ())}
 
 
 def labels_of(name):

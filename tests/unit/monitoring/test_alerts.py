@@ -9,7 +9,7 @@ import yaml
 
 from config.env import ROOT
 from tests.harness.installed import may_be_missing
-from tests.unit.monitoring.exposed import metrics_in, series_of_the_exporter
+from tests.unit.monitoring.exposed import metrics_in, series_of_the_exporter, series_of_the_web
 
 MONITORING = ROOT / "monitoring"
 RULES = MONITORING / "alerts" / "rules.yml"
@@ -47,7 +47,7 @@ def test_promtool_finds_nothing_wrong(arguments):
 def test_an_alert_parses_and_reads_only_what_is_exposed(alert):
     promql_parser.parse(alert["expr"])
 
-    assert metrics_in(alert["expr"]) <= series_of_the_exporter() | {"up"}
+    assert metrics_in(alert["expr"]) <= series_of_the_exporter() | series_of_the_web() | {"up"}
 
 
 @each_alert
@@ -81,7 +81,8 @@ def test_the_runbook_has_no_entry_without_an_alert():
 
 
 def test_the_scrape_job_has_the_name_that_public_dashboards_look_for():
-    (job,) = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"]
+    job, web = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"]
 
     assert job["job_name"] == "celery-exporter"
     assert set(job["static_configs"][0]["labels"]) == {"cluster", "namespace"}
+    assert (web["job_name"], web["metrics_path"]) == ("offstage-web", "/metrics/web")

@@ -34,3 +34,29 @@ def test_the_api_docs_need_no_other_host_and_no_inline_script(browser):
 
 def test_pages_stay_out_of_shared_caches(browser):
     assert browser.get("/").headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/api/account", "/api/videos", "/api/nothing"])
+def test_json_is_not_stored(browser, path):
+    assert browser.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/api/account", "/nothing", "/admin/login/"])
+def test_no_response_may_be_embedded_elsewhere_or_use_the_device(browser, path):
+    headers = browser.get(path).headers
+
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_api_docs_do_not_keep_a_token_in_the_browser(browser):
+    script = browser.get("/api/docs/?script").text
+
+    assert '"persistAuthorization": false' in script
+
+
+@pytest.mark.parametrize("path", [f"/static/{'a' * 300}", f"/{'a' * 300}", f"/mailbox/letters/{'a' * 300}"])
+def test_a_name_longer_than_any_file_s_is_not_found(browser, path):
+    assert browser.get(path).status_code == 404

@@ -21,7 +21,7 @@ def url(sources):
     registry = CollectorRegistry()
     registry.register(sources)
     Gauge("some_metric", "Some metric.", registry=registry).set(3)
-    server = Server("127.0.0.1", 0, registry, sources)
+    server = Server("127.0.0.1", 0, {"/metrics": registry}, sources, ["exporter"])
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -67,4 +67,20 @@ def test_a_taken_port_is_an_error_at_the_start(url, sources):
     port = int(url.rpartition(":")[2])
 
     with pytest.raises(OSError, match="in use"):
-        Server("127.0.0.1", port, CollectorRegistry(), sources)
+        Server("127.0.0.1", port, {}, sources, [])
+
+
+def test_a_strangers_name_that_leads_here_is_refused(url):
+    answer = httpx.get(f"{url}/metrics", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 421
+    assert "some_metric" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "10.0.0.7", "exporter:9808"])
+def test_a_scraper_that_asks_by_number_or_an_allowed_name_is_served(url, host):
+    assert httpx.get(f"{url}/metrics", headers={"Host": host}).status_code == 200
+
+
+def test_no_response_names_its_software(url):
+    assert httpx.get(f"{url}/metrics").headers["Server"].strip() == "offstage"
