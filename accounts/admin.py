@@ -4,9 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.http import HttpRequest
+from django.utils import timezone
 
+from accounts import passwords
 from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User, Webhook
 
 
@@ -19,11 +21,22 @@ class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]  # Django d
         field_classes: dict[str, Any] = {}
 
 
+class PasswordChange(AdminPasswordChangeForm):  # type: ignore[type-arg]  # Django does not subscript it
+    """Another password for a user, which ends every login and every mailed link as a reset does."""
+
+    def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
+        """Store it."""
+        super().set_password_and_save(user, *args, **{**kwargs, "commit": False})  # type: ignore[misc]  # the stubs miss it
+        passwords.replace(user, user.password, timezone.now())
+        return user
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # Django does not subscript it
     """Users; a deletion is asked for by the user and runs as jobs, so there is no button for it."""
 
     add_form = UserCreation
+    change_password_form = PasswordChange
     list_display = ("email", "name", "verified_at", "is_active", "is_staff", "created_at")
     list_filter = ("is_staff", "is_active", ("verified_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name")

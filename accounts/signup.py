@@ -65,7 +65,9 @@ def _add(wanted: User) -> User:
     # "on conflict do nothing" waits for a sign-up of the same address that is under way, then lets the winner
     # be. The savepoint and IntegrityError of get_or_create would do more work for a taken address.
     User.objects.bulk_create([wanted], ignore_conflicts=True)
-    holder = User.objects.with_address(wanted.email).select_for_update(no_key=True).get()
+    holder = User.objects.with_address(wanted.email).select_for_update(no_key=True).first()
+    if holder is None:
+        return _add(wanted)  # whoever had the address left between the two statements
     if holder.pk != wanted.pk and not holder.is_verified:
         holder.sign_up_number += 1
         queries.unverified(holder.pk).update(

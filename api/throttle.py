@@ -1,6 +1,7 @@
 """Limits per client address, counted in the cache for all processes together."""
 
 import ipaddress
+import re
 import time
 from functools import cache
 from typing import ClassVar
@@ -22,6 +23,8 @@ from api.errors import TooMany
 log = structlog.get_logger(__name__)
 
 CACHE_TIMEOUT_SECONDS = 0.5
+# Some proxies write the port as well, and each connection of a client has another one.
+WITH_PORT = re.compile(r"^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]+)?$")
 
 
 class AddressThrottle(BaseThrottle):
@@ -79,13 +82,19 @@ def client_address(request: HttpRequest | Request) -> str:
     if proxies and forwarded:
         hops = [hop.strip() for hop in forwarded.split(",")]
         seen = hops[-min(proxies, len(hops))]
+    return _subscriber(WITH_PORT.sub(r"\1\2", seen))
+
+
+def _subscriber(seen: str) -> str:
     try:
         address = ipaddress.ip_address(seen)
     except ValueError:  # a unix socket has no address
         return seen
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 @cache

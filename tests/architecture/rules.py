@@ -96,6 +96,26 @@ def eager_mode(tree: ast.Module) -> Iterator[int]:
             yield getattr(node, "lineno", 0)
 
 
+def comparisons_of_passwords(tree: ast.AST) -> Iterator[int]:
+    """Only one function counts a try before it compares a password, and forgives afterwards."""
+    for node in ast.walk(tree):
+        imported = isinstance(node, ast.alias) and node.name in {
+            "check_password",
+            "acheck_password",
+            "verify_password",
+        }
+        called = isinstance(node, ast.Attribute) and node.attr in {"check_password", "acheck_password"}
+        if imported or called:
+            yield getattr(node, "lineno", 0)
+
+
+def reads_of_the_clients_address(tree: ast.AST) -> Iterator[int]:
+    """A limit that believes another address than its neighbours is walked around."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in {"REMOTE_ADDR", "HTTP_X_FORWARDED_FOR"}:
+            yield node.lineno
+
+
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 

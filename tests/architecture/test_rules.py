@@ -31,6 +31,10 @@ CAUGHT = [
     (rules.broad_handlers, "try: f()\nexcept: pass"),
     (rules.log_events_that_are_no_constant, "log.info(f'job {x} done')"),
     (rules.log_events_that_are_no_constant, "log.info('Job done')"),
+    (rules.comparisons_of_passwords, "user.check_password('a')"),
+    (rules.comparisons_of_passwords, "from django.contrib.auth.hashers import check_password"),
+    (rules.reads_of_the_clients_address, "request.META['REMOTE_ADDR']"),
+    (rules.reads_of_the_clients_address, "request.META.get('HTTP_X_FORWARDED_FOR')"),
     (rules.eager_mode, "settings.CELERY_TASK_ALWAYS_EAGER = True"),
     (rules.eager_mode, "app.conf.update(task_always_eager=True)"),
 ]
@@ -88,6 +92,16 @@ def test_every_failure_is_caught_in_one_place():
         len(broken(rules.broad_handlers, [path for path in tree.modules() if tree.name_of(path) == JUDGE]))
         == 1
     )
+
+
+def test_one_module_compares_passwords():
+    assert not broken(rules.comparisons_of_passwords, tree.modules(), free={"accounts/password_check.py"})
+
+
+def test_one_module_says_what_the_address_of_a_client_is():
+    # The second one asks whether the peer sits at this machine, and refuses whoever comes through a proxy.
+    free = {"api/throttle.py", "web/locality.py"}
+    assert not broken(rules.reads_of_the_clients_address, tree.modules(), free=free)
 
 
 def test_no_test_runs_tasks_eagerly():

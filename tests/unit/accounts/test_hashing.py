@@ -1,12 +1,16 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Lock
+from typing import ClassVar
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import connection
+from django.utils import timezone
 
-from accounts import hashing
+from accounts import hashing, tokens
 from accounts.errors import HashingBusy
+from accounts.models import TokenPurpose
 from tests.unit.accounts.conftest import PASSWORD
 
 
@@ -106,3 +110,59 @@ def test_a_login_that_waited_in_vain_is_not_counted_as_a_failure(a_user, api, ta
     body = {"email": user.email, "password": PASSWORD}
 
     assert [api.post("/api/login", body).status_code for _ in range(2)] == [503, 503]
+
+
+class Watching(MD5PasswordHasher):
+    """A hasher that notes whether a transaction is open while it computes."""
+
+    algorithm = "watching"
+    was_in_transaction: ClassVar[list[bool]] = []
+
+    def encode(self, password, salt):
+        self.was_in_transaction.append(connection.in_atomic_block)
+        return super().encode(password, salt)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "one"}])
+def test_no_transaction_is_open_while_a_password_is_hashed(a_user, api, as_user, settings, key):
+    user = a_user()
+    settings.PASSWORD_HASHERS = [f"{__name__}.Watching", *settings.PASSWORD_HASHERS]
+    Watching.was_in_transaction.clear()
+    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
+    new = "an entirely new passphrase"
+
+    answers = [
+        api.post("/api/signup", {"email": "new@example.org", "password": PASSWORD}, **key),
+        api.post("/api/password-reset/confirm", {"token": token, "password": new}, **key),
+        api.post("/api/login", {"email": user.email, "password": new}, **key),
+    ]
+    user.refresh_from_db()
+    answers.append(as_user(user).delete("/api/account", {"password": new}, **key))
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 202]
+    assert len(Watching.was_in_transaction) >= 4
+    assert not any(Watching.was_in_transaction)
+
+
+@pytest.mark.django_db
+def test_a_token_that_is_not_valid_costs_no_hash(api, settings):
+    settings.PASSWORD_HASHERS = ["no.such.Hasher"]
+    body = {"token": "nonsense", "password": "an entirely new passphrase"}
+
+    answer = api.post("/api/password-reset/confirm", body)
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reset_sent_again_under_its_key_gets_the_same_response(a_user, api):
+    token = tokens.issue(a_user(), TokenPurpose.RESET, timezone.now())
+    body = {"token": token, "password": "an entirely new passphrase"}
+
+    first, again = (
+        api.post("/api/password-reset/confirm", body, HTTP_IDEMPOTENCY_KEY="same") for _ in range(2)
+    )
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["Idempotent-Replayed"] == "true"

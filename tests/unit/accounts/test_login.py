@@ -1,9 +1,11 @@
+import re
 from threading import Barrier, Thread
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from knox.models import AuthToken
 
@@ -53,6 +55,18 @@ def test_an_unknown_address_is_refused_in_the_same_words(a_user):
         login.log_in(request_from(), "nobody@example.org", "wrong")
 
     assert for_known.value.detail == for_unknown.value.detail
+
+
+def test_a_wrong_password_takes_the_same_statements_for_a_known_and_an_unknown_address(a_user):
+    a_user()
+    shapes = []
+    for address in ("ada@example.org", "nobody@example.org"):
+        with CaptureQueriesContext(connection) as captured:
+            fail(1, address)
+        shapes.append([re.split(r" SET| WHERE|VALUES|lower", query["sql"])[0] for query in captured])
+
+    assert shapes[0] == shapes[1]
+    assert len(shapes[0]) > 4
 
 
 def test_the_right_password_of_an_unverified_address_is_told_so(a_user):

@@ -108,6 +108,25 @@ def test_a_weak_password_is_refused_with_its_reasons(password):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_address_that_is_freed_while_it_is_asked_for_gets_its_user(a_user):
+    leaver = a_user(ADDRESS)
+
+    def free_it(execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        if sql.startswith('INSERT INTO "accounts_user"') and leaver.email == ADDRESS:
+            leaver.email = "gone@deleted.invalid"
+            thread = Thread(target=lambda: (leaver.save(update_fields=["email"]), connections.close_all()))
+            thread.start()
+            thread.join()
+        return result
+
+    with connection.execute_wrapper(free_it):
+        signup.sign_up(ADDRESS, PASSWORD, "")
+
+    assert User.objects.get(email=ADDRESS).pk != leaver.pk
+
+
+@pytest.mark.django_db(transaction=True)
 def test_of_eight_sign_ups_at_once_one_makes_the_user_and_all_succeed(asked_for):
     start = Barrier(8)
     failures = []

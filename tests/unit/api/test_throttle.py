@@ -106,3 +106,19 @@ def test_one_subscriber_of_ipv6_is_one_address():
     )
 
     assert first == second == "2001:db8:1:2::/64"
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("203.0.113.7:51234", "203.0.113.7"),
+        ("[2001:db8:1:2::1]:51234", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_a_client_is_one_address_whatever_port_and_form_the_proxy_writes(settings, written, address):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    request = APIRequestFactory().get("/", REMOTE_ADDR="10.1.2.3", headers={"X-Forwarded-For": written})
+
+    assert client_address(request) == address
