@@ -75,7 +75,8 @@ found=$$(timeout 90 $(BIN)/pip-audit --strict --requirement requirements.txt --d
 		*) echo "pip-audit: the advisory database did not answer; the locked packages were not checked";; esac
 endef
 
-# Finds a Python, makes .venv where it is missing or broken, installs $< and touches $@.
+# Finds a Python, makes .venv where it is missing or broken, installs $< and touches $@. A user whose home cannot be
+# written to has no cache of packages.
 define install
 set -e; \
 if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -91,8 +92,9 @@ if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/
 	"$$found" -m venv --clear $(VENV); \
 fi; \
 echo "installing $<"; \
+[ -z "$$HOME" ] || mkdir -p "$${XDG_CACHE_HOME:-$$HOME/.cache}" 2>/dev/null || nocache=--no-cache; \
 [ -x $(BIN)/uv ] || $(PIP) --requirement requirements-installer.txt || true; \
-VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes $(COMPILED) --requirement $< \
+VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $$nocache --require-hashes $(COMPILED) --requirement $< \
 	|| $(PIP) --requirement $<; \
 touch $@
 endef

@@ -101,6 +101,7 @@ class Requests:
     max_headers: int
     anonymous_body_max_bytes: int
     body_min_bytes_per_second: int
+    response_silence_seconds: float
     max_connections: int
     per_connection: int
 
@@ -339,6 +340,7 @@ def _read(get: _Reader) -> Env:
         max_headers=get("REQUEST_MAX_HEADERS", "100", _whole(10, 10_000)),
         anonymous_body_max_bytes=get("ANONYMOUS_BODY_MAX_BYTES", "65536", _whole(1024, 2**30)),
         body_min_bytes_per_second=get("BODY_MIN_BYTES_PER_SECOND", "500", _whole(0, 2**20)),
+        response_silence_seconds=get("RESPONSE_SILENCE_SECONDS", "120", _seconds(0.1, 86_400)),
         max_connections=get("MAX_CONNECTIONS", "1000", _whole(1, 100_000)),
         per_connection=get("REQUESTS_PER_CONNECTION", "1000", _whole(1, 1_000_000)),
     )

@@ -38,13 +38,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._requests = 0
         self._has_begun = self._has_refused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._reader_timer: asyncio.TimerHandle | None = None
         self._begin_head()
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         self._stop_timer()
+        self._stop_reader_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give the client its time to read some of the response."""
+        super().pause_writing()
+        self._stop_reader_timer()
+        self._reader_timer = self.loop.call_later(self.limits.response_silence_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that time: the client reads."""
+        self._stop_reader_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the request was refused."""
@@ -125,6 +138,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_reader_timer(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
 
     def _refuse(self, status: int) -> None:
         self._stop_timer()

@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from prometheus_client.exposition import generate_latest
 
@@ -19,6 +20,7 @@ MIB = 1024 * 1024
 LIMITS = {
     "REQUEST_HEAD_SECONDS": "1",
     "UPLOAD_SILENCE_SECONDS": "1",
+    "RESPONSE_SILENCE_SECONDS": "1",
     "UPLOADS_AT_ONCE": "2",
     "REQUESTS_PER_CONNECTION": "3",
     "VIDEO_MAX_BYTES": str(8 * MIB),
@@ -358,6 +360,21 @@ def test_no_response_names_the_server(site):
     for response in (site.send(head("GET", "/healthz", length=0)), site.send("nonsense\r\n\r\n")):
         assert b"\r\nserver:" not in response.lower()
         assert b"uvicorn" not in response.lower()
+
+
+def test_a_response_that_nobody_reads_is_given_up(site):
+    path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+    length = int(site.visitor.head(path, headers={"Accept-Encoding": "identity"}).headers["Content-Length"])
+    web = psutil.Process(site.stack.parts["web"].pid)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", int(site.stack.house.variables["WEB_PORT"])))
+        own = connection.getsockname()
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 3)
+
+        eventually(lambda: own not in [tuple(each.raddr) for each in web.net_connections("tcp")], 8)
+
+        assert len(read_all(connection)) < 3 * length
 
 
 def test_metrics_are_kept_for_the_exporter_and_not_on_the_public_port(site):
