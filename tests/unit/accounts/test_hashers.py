@@ -59,7 +59,7 @@ def test_a_hash_of_django_itself_is_right_and_is_computed_anew(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
     stored = make_password("a password")
     settings.PASSWORD_HASHERS = OURS
-    again = []
+    again: list[str] = []
 
     assert check_password("a password", stored, setter=again.append)
     assert again == ["a password"]

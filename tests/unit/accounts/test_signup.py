@@ -111,11 +111,15 @@ def test_a_weak_password_is_refused_with_its_reasons(password):
 def test_an_address_that_is_freed_while_it_is_asked_for_gets_its_user(a_user):
     leaver = a_user(ADDRESS)
 
+    def leave():
+        leaver.save(update_fields=["email"])
+        connections.close_all()
+
     def free_it(execute, sql, params, many, context):
         result = execute(sql, params, many, context)
         if sql.startswith('INSERT INTO "accounts_user"') and leaver.email == ADDRESS:
             leaver.email = "gone@deleted.invalid"
-            thread = Thread(target=lambda: (leaver.save(update_fields=["email"]), connections.close_all()))
+            thread = Thread(target=leave)
             thread.start()
             thread.join()
         return result
