@@ -131,6 +131,8 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
             token=claimed.claim_token,
         )
         log.info("job_claimed")
+        if claimed.share_key is not None:
+            queries.wake_relays()  # for the next of its key
         faultpoints.reach("run.claimed")
         keeper = heartbeat.of_this_process()
         keeper.watch(job)
