@@ -121,6 +121,7 @@ class Jobs:
     republish_seconds: float
     stranded_seconds: float
     max_in_flight: int
+    share_in_flight: int
     retention_days: int
 
 
@@ -356,6 +357,7 @@ def _read(get: _Reader) -> Env:
         republish_seconds=get("JOB_REPUBLISH_SECONDS", "30", _seconds(1, 86_400)),
         stranded_seconds=get("JOB_STRANDED_SECONDS", "3600", _seconds(1, 30 * 86_400)),
         max_in_flight=get("JOB_MAX_IN_FLIGHT", "1000", _whole(1, 1_000_000)),
+        share_in_flight=get("JOB_SHARE_IN_FLIGHT", "1", _whole(1, 1_000_000)),
         retention_days=get("JOB_RETENTION_DAYS", "7", _whole(1, 3650)),
     )
     mail = Mail(

@@ -17,6 +17,11 @@ WHY = {
 
 NAMES = tuple(WHY)
 
+# Jobs of these take minutes or hours. Each kind has workers of its own (`make run`, compose), since a worker whose
+# processes are all busy with long jobs holds back the short ones that it has already fetched.
+LONG = ("media", "speech")
+SHORT = tuple(name for name in NAMES if name not in LONG)
+
 # Only Celery's own tasks declare no queue; ours must.
 DEFAULT = "maintenance"
 

@@ -213,6 +213,7 @@ JOB_POLL_SECONDS = ENV.jobs.poll_seconds
 JOB_REPUBLISH_SECONDS = ENV.jobs.republish_seconds
 JOB_STRANDED_SECONDS = ENV.jobs.stranded_seconds
 JOB_MAX_IN_FLIGHT = ENV.jobs.max_in_flight
+JOB_SHARE_IN_FLIGHT = ENV.jobs.share_in_flight
 JOB_RETENTION_DAYS = ENV.jobs.retention_days
 JOB_RATE_LIMITS = {"email": ENV.mail.rate}
 FAULT_POINT = ENV.fault_point

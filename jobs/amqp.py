@@ -46,6 +46,7 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     delay_seconds: float | None = None,
     order_key: str | None = None,
     unique_key: str | None = None,
+    share_key: str | None = None,
     **_transport_options: object,
 ) -> None:
     """Write a finished Celery message into the ledger, in the current transaction."""
@@ -76,6 +77,7 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
             "delay_seconds": delay_seconds or 0.0,
             "order_key": order_key,
             "unique_key": unique_key,
+            "share_key": share_key,
         }
     )
     if own_headers.get("retries"):
@@ -104,6 +106,7 @@ def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.New
         delay_seconds=0.0,
         order_key=None,
         unique_key=None,
+        share_key=None,
         root_id=headers.get("root_id") or headers["id"],
         parent_id=headers.get("parent_id"),
         group_id=headers.get("group"),

@@ -15,6 +15,8 @@ JOB_STRANDED_SECONDS = 3600.0
 JOB_RETENTION_DAYS = 7
 #: Published and not yet claimed, per queue: all that a flood may put before another job.
 JOB_MAX_IN_FLIGHT = 1000
+#: The same, of one share key: how many of its jobs may stand before another key's first.
+JOB_SHARE_IN_FLIGHT = 1
 #: Name of a limit -> rate, as the `limits` package reads it: "50/second". They are kept at CACHE_URL.
 JOB_RATE_LIMITS: Mapping[str, str] = {}
 #: For fault tests alone, see `jobs.faultpoints`.

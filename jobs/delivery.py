@@ -129,6 +129,8 @@ def _trace(task: Any, tracer: Tracer, job_id: str, request: dict[str, Any]) -> A
     try:
         with bound_contextvars(attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id):
             log.info("job_claimed")
+            if claimed.share_key is not None:
+                queries.wake_relays()  # for the next of its key
             faultpoints.reach("run.claimed")
             return _traced(delivered, tracer, request)
     finally:

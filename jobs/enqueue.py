@@ -20,6 +20,7 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
     kwargs: dict[str, Any] | None = None,
     order_key: str | None = None,
     unique_key: str | None = None,
+    share_key: str | None = None,
     delay_seconds: float = 0,
     run_at: datetime | None = None,
     apart: bool = False,
@@ -29,8 +30,10 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
     `task` is a name or a canvas, of which all jobs or none are written; the id is its last job's, a group's
     own. `unique_key`: one job with it is ever kept; a second call changes nothing and returns the first one's
     id. `order_key`: jobs of one key run one at a time, first asked for first. `run_at`, or so long a delay: not
-    before, by the database's clock. All four are those of the job that a canvas begins with. `apart`, for a name:
-    the job is no member of the family of the job that asks for it, and is left alone where that family is
+    before, by the database's clock. All four are those of the job that a canvas begins with. `share_key`: beside
+    jobs of other keys in its queue it waits for no more than its turn (`jobs.shares`); all jobs of its family
+    inherit it. `apart`, for a name: the job is no member of the family of the job that asks for it, and is left alone
+    where that family is
     cancelled. Raises Undeclared for a name that nobody declared, TypeError for wrong arguments or a value that JSON
     would change.
     Twice: inside a job the id follows from the parent's id and the number of the call, so a repeated
@@ -39,6 +42,7 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
     options: dict[str, Any] = {
         "order_key": order_key,
         "unique_key": unique_key,
+        "share_key": share_key,
         "countdown": delay_seconds or None,
         "eta": run_at,
     }

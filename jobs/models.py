@@ -50,6 +50,7 @@ class Job(models.Model):
 
     order_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - no key is not the empty key
     unique_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - as above
+    share_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - as above
     root_id = models.UUIDField(help_text="The first job of the canvas or family that this one belongs to.")
     parent_id = models.UUIDField(null=True, blank=True)
     group_id = models.UUIDField(null=True, blank=True)
@@ -88,8 +89,22 @@ class Job(models.Model):
         indexes = [
             models.Index(  # queries.take_due, queries.next_due_seconds
                 fields=["queue", "run_at"],
-                condition=Q(published_at__isnull=True, state__in=WAITING),
+                condition=Q(published_at__isnull=True, state__in=WAITING, share_key__isnull=True),
                 name="jobs_job_due",
+            ),
+            models.Index(  # shares.take_shared: the next key, and its oldest due job; queries.take_stranded
+                fields=["queue", "share_key", "run_at"],
+                condition=Q(published_at__isnull=True, state__in=WAITING, share_key__isnull=False),
+                name="jobs_job_share",
+            ),
+            models.Index(  # shares.take_shared: what a key holds
+                fields=["queue", "share_key", "state"],
+                condition=Q(
+                    published_at__isnull=False,
+                    state__in=(JobState.QUEUED, JobState.RUNNING),
+                    share_key__isnull=False,
+                ),
+                name="jobs_job_share_held",
             ),
             models.Index(  # queries.take_due (bound in flight), queries.republish_unclaimed
                 fields=["queue", "published_at"],

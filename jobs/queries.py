@@ -24,8 +24,9 @@ CHANNEL = "jobs_due"
 _AGES = "interval '100 years'"
 _AWAITING = f"run_at > clock_timestamp() + {_AGES} / 2"
 
-#: The condition of the index jobs_job_due.
+#: The condition of the indexes jobs_job_due and jobs_job_share, each beside its half of `_SHARED_OR_NOT`.
 _DUE = "published_at is null and state in ('queued', 'scheduled', 'retrying')"
+_SHARED_OR_NOT = ("share_key is null", "share_key is not null")
 
 _JSON_COLUMNS = frozenset({"args", "kwargs", "canvas", "headers"})
 
@@ -51,6 +52,7 @@ class NewJob:
     delay_seconds: float
     order_key: str | None
     unique_key: str | None
+    share_key: str | None
     root_id: str
     parent_id: str | None
     group_id: str | None
@@ -85,6 +87,7 @@ class Claimed:
     claim_token: UUID
     worker: str
     order_key: str | None
+    share_key: str | None
     root_id: str
     group_id: str | None
     group_index: int | None
@@ -112,14 +115,17 @@ class Held:
 
 
 def insert_job(job: NewJob) -> bool:
-    """Add the job and wake the relays on commit. False, and nothing done, where id or unique key exist."""
+    """Add the job and wake the relays on commit. False, and nothing done, where id or unique key exist.
+
+    Without a share key of its own it has that of the job its family begins with.
+    """
     return _change_one(
         """
         with added as (
         insert into jobs_job (
             id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
-            attempts_before, publications, worker, order_key, unique_key, root_id, parent_id, group_id, group_index,
-            request_id, error)
+            attempts_before, publications, worker, order_key, unique_key, share_key, root_id, parent_id, group_id,
+            group_index, request_id, error)
         values (
             %(id)s, %(name)s, %(queue)s,
             case when %(run_at)s::timestamptz > clock_timestamp() or %(delay_seconds)s > 0
@@ -127,8 +133,9 @@ def insert_job(job: NewJob) -> bool:
             %(args)s, %(kwargs)s, %(canvas)s, %(headers)s,
             greatest(%(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
             0, %(max_attempts)s,
-            0, 0, '', %(order_key)s, %(unique_key)s, %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s,
-            %(request_id)s, '')
+            0, 0, '', %(order_key)s, %(unique_key)s,
+            coalesce(%(share_key)s, (select share_key from jobs_job where id = %(root_id)s::uuid)),
+            %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s, %(request_id)s, '')
         on conflict do nothing
         returning id)
         select pg_notify(%(channel)s, '') from added
@@ -210,7 +217,7 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
     would else wait for this transaction. It need not wait for the disk: a mark that a crash forgets is one more
     message, and the claim drops it.
     """
-    return _fetch(
+    return fetch(
         Published,
         """
         with taken as (
@@ -221,6 +228,7 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
                 from jobs_job job
                 where job.queue = wanted.queue
                     and job.published_at is null
+                    and job.share_key is null  -- shares.take_shared has the others
                     and job.state in ('queued', 'scheduled', 'retrying')
                     and job.run_at <= statement_timestamp()
                     and (job.order_key is null or not exists (
@@ -299,18 +307,28 @@ def take_stranded(queues: Iterable[str], after_seconds: float, *, batch: int) ->
 
     The names of the queues are read off the index, a step for each, however many jobs wait in them.
     """
+    return [
+        taken
+        for shared in _SHARED_OR_NOT
+        for taken in _take_stranded(f"{_DUE} and {shared}", queues, after_seconds, batch)
+    ]
+
+
+def _take_stranded(
+    due: str, queues: Iterable[str], after_seconds: float, batch: int
+) -> list[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             with recursive present as (
-                (select queue from jobs_job where {_DUE} order by queue limit 1)
+                (select queue from jobs_job where {due} order by queue limit 1)
                 union all
-                select (select queue from jobs_job where {_DUE} and queue > present.queue order by queue limit 1)
+                select (select queue from jobs_job where {due} and queue > present.queue order by queue limit 1)
                 from present where present.queue is not null),
             stranded as (
                 select job.id from present cross join lateral (
                     select id from jobs_job
-                    where {_DUE} and queue = present.queue
+                    where {due} and queue = present.queue
                         and run_at < statement_timestamp() - make_interval(secs => %(after)s)
                     order by run_at limit %(batch)s for update skip locked) as job
                 where present.queue <> all(%(queues)s))
@@ -324,7 +342,10 @@ def take_stranded(queues: Iterable[str], after_seconds: float, *, batch: int) ->
 
 
 def next_due_seconds(queues: Iterable[str], limit: float) -> float:
-    """Return how long until the next job of these queues falls due, 0 to `limit` seconds."""
+    """Return how long until the next job of these queues falls due, 0 to `limit` seconds.
+
+    Jobs with a share key are found at the limit: an index for them by time would tempt the planner in `jobs.shares`.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -333,7 +354,7 @@ def next_due_seconds(queues: Iterable[str], limit: float) -> float:
             cross join lateral (
                 select run_at from jobs_job
                 where queue = wanted.queue and published_at is null and state in ('queued', 'scheduled', 'retrying')
-                    and run_at > statement_timestamp()
+                    and run_at > statement_timestamp() and share_key is null
                 order by run_at limit 1) as next
             """,
             {"queues": list(queues)},
@@ -354,7 +375,7 @@ def claim(job_id: str, token: UUID, worker: str, lease_seconds: float) -> Claime
     try:
         # A transaction of the caller's outlives the refusal below only by a savepoint.
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
-            rows = _fetch(Claimed, _CLAIM, parameters)
+            rows = fetch(Claimed, _CLAIM, parameters)
     except IntegrityError:
         # jobs_job_one_running_per_key: another job of the key was claimed at the same instant.
         return None
@@ -373,8 +394,8 @@ _CLAIM = """
             and other.id <> job.id
             and (other.seq < job.seq or other.state = 'running')))
     returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts, attempts_before,
-        claim_token, worker, order_key, root_id::text as root_id, group_id::text as group_id, group_index, request_id,
-        case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
+        claim_token, worker, order_key, share_key, root_id::text as root_id, group_id::text as group_id, group_index,
+        request_id, case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
 """
 
 
@@ -523,7 +544,7 @@ def hand_back(job_id: str, worker: str) -> bool:
 
 def lock_lost(*, batch: int) -> list[Held]:
     """Lock running jobs whose lease ran out; what another rescuer holds is left to it."""
-    return _fetch(
+    return fetch(
         Held,
         f"{_HELD} where state = 'running' and lease_until < statement_timestamp()"
         " order by lease_until limit %(batch)s for update skip locked",
@@ -533,7 +554,7 @@ def lock_lost(*, batch: int) -> list[Held]:
 
 def lock_held_by(job_id: str, worker: str) -> Held | None:
     """Lock a running job if just this worker process holds it."""
-    rows = _fetch(
+    rows = fetch(
         Held,
         f"{_HELD} where id = %(id)s and state = 'running' and worker = %(worker)s for update",
         {"id": job_id, "worker": worker},
@@ -625,7 +646,8 @@ def _flag(statement: str, parameters: Parameters) -> bool | None:
     return None if row is None else bool(row[0])
 
 
-def _fetch(kind: Callable[..., Row], statement: str, parameters: Parameters) -> list[Row]:
+def fetch(kind: Callable[..., Row], statement: str, parameters: Parameters) -> list[Row]:
+    """Execute a statement and return its rows as values of `kind`."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         names = [column.name for column in cursor.description or ()]

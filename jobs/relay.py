@@ -12,7 +12,7 @@ from celery import Celery
 from django.conf import settings
 from django.db import connection
 
-from jobs import faultpoints, outages, queries
+from jobs import faultpoints, outages, queries, shares
 from jobs.publisher import BrokerAway, Publisher
 from jobs.rescue import refuse_stranded, refuse_unpublishable, rescue
 
@@ -96,6 +96,12 @@ def publish_due(queues: list[str], publisher: Publisher) -> int:
     Raises BrokerAway with the rest put back.
     """
     jobs = queries.take_due(queues, batch=BATCH, in_flight=settings.JOB_MAX_IN_FLIGHT)
+    jobs += shares.take_shared(
+        queues,
+        batch=BATCH,
+        in_flight=settings.JOB_MAX_IN_FLIGHT,
+        share_in_flight=settings.JOB_SHARE_IN_FLIGHT,
+    )
     if jobs:
         faultpoints.reach("relay.taken")
     try:

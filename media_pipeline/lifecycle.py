@@ -32,7 +32,8 @@ def start(video: Video) -> None:
     # The id is ours, and new each time: a second run of the same film is not a repeat of the first.
     root = uuid4()
     Video.objects.filter(pk=video.pk).update(root_job=root)
-    enqueue(pipeline.opening(video.pk, root))
+    # No owner's videos hold up another's for longer than one job.
+    enqueue(pipeline.opening(video.pk, root), share_key=str(video.owner_id))
 
 
 @transaction.atomic

@@ -3,9 +3,10 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from config import queues
 from config.env import Env
 
 # The web process answers from threads, each with a connection of its own while it works.
@@ -31,7 +32,8 @@ def parts_of(env: Env, *, on_terminal: bool) -> list[Part]:
     shared = {"LOG_FORMAT": log_format, "PYTHONUNBUFFERED": "1", "DATABASE_POOL_SIZE": "0"}
     return [
         _web(env, shared),
-        _worker(env, shared),
+        _worker("worker", queues.SHORT, env, shared),
+        _worker("media", queues.LONG, env, shared),
         _beat(env, shared),
         _exporter(env, shared),
         _flower(env, shared),
@@ -56,12 +58,13 @@ def _web(env: Env, shared: Mapping[str, str]) -> Part:
     )
 
 
-def _worker(env: Env, shared: Mapping[str, str]) -> Part:
+def _worker(name: str, consumed: Sequence[str], env: Env, shared: Mapping[str, str]) -> Part:
     # Two workers of one name answer each other's remote control; %h is the host.
-    node = f"offstage-{os.getpid()}@%h"
+    node = f"offstage-{name}-{os.getpid()}@%h"
+    options = ("--queues", ",".join(consumed), "--concurrency", str(env.jobs.concurrency))
     return Part(
-        "worker",
-        _celery("worker", "--hostname", node, "--concurrency", str(env.jobs.concurrency)),
+        name,
+        _celery("worker", "--hostname", node, *options),
         # SIGTERM as a cold stop: finish within worker_soft_shutdown_timeout, hand the rest back.
         {**shared, "REMAP_SIGTERM": "SIGQUIT"},
         ready_line=_said_at_info(env, r"@\S+ ready\b"),

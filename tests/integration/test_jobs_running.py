@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from celery import current_app, signature
 from django.db import connection
+from django.utils import timezone
 
 from jobs import control
 from jobs.canvas import step
@@ -12,6 +13,7 @@ from jobs.enqueue import enqueue
 from jobs.models import Job, JobError
 from jobs.publisher import Publisher
 from jobs.queries import Published
+from jobs.states import JobState
 from tests.eventually import eventually
 from tests.integration.stage import LEASE_SECONDS, broker_of_this_process, holds, running_in, settled
 from tests.integration.testtasks import effects
@@ -253,3 +255,17 @@ def test_relays_and_pools_outlive_the_loss_of_their_database_connections(workers
 
     settled(*(enqueue("test.note", "after the cut") for _ in range(8)), within_seconds=20)
     assert all(process.is_running() for process in (*relays, *pools))
+
+
+def test_a_single_job_of_one_owner_is_not_behind_sixty_of_another(stage):
+    """With two processes: behind the two jobs that run, and the one of the flood that is next."""
+    flood = [enqueue("test.linger", 0.2, share_key="many") for _ in range(60)]
+    eventually(lambda: Job.objects.filter(state=JobState.SUCCEEDED).count() >= 4, within_seconds=30)
+    asked_at = timezone.now()
+    single = enqueue("test.linger", 0.2, share_key="one")
+
+    [job] = settled(single, within_seconds=30)
+
+    between = Job.objects.filter(pk__in=flood, started_at__gte=asked_at, started_at__lt=job.started_at)
+    assert between.count() <= 4
+    settled(*flood, within_seconds=60)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from jobs import listing, metrics, queries, retention
+from jobs import listing, metrics, queries, retention, shares
 from jobs.states import JobState
 from tests.rows import a_job
 
@@ -91,7 +91,10 @@ def reads(act):
 HOT = {
     "take_due": (lambda: queries.take_due(["mail"], batch=20, in_flight=100), {"jobs_job_due", "jobs_job_unclaimed"}),
     "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"jobs_job_due"}),
-    "take_stranded": (lambda: queries.take_stranded(["push"], 0, batch=20), {"jobs_job_due"}),
+    "take_stranded": (
+        lambda: queries.take_stranded(["push"], 0, batch=20),
+        {"jobs_job_due", "jobs_job_share"},
+    ),
     "republish_unclaimed": (lambda: queries.republish_unclaimed(0, batch=20), {"jobs_job_unclaimed"}),
     "lock_lost": (lambda: queries.lock_lost(batch=20), {"jobs_job_lease"}),
     "unique key": (lambda: queries.id_of_unique_key("succeeded7"), {"jobs_job_unique_key"}),
@@ -111,6 +114,23 @@ def test_a_hot_statement_reads_few_rows_off_its_index(ledger, settings, name):
 
     assert indexes <= read
     assert rows <= FEW
+
+
+def test_a_flood_behind_one_share_key_costs_no_more_than_one_job(ledger):
+    with connection.cursor() as cursor:
+        cursor.execute("update jobs_job set share_key = 'flood' where state = 'queued'")
+    single = a_job(share_key="single")
+
+    taken = []
+    indexes, rows = reads(
+        lambda: taken.extend(shares.take_shared(["mail", "push"], batch=20, in_flight=100, share_in_flight=1))
+    )
+    unshared, few = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
+
+    assert (len(taken), str(single.pk) in {job.id for job in taken}) == (2, True)
+    assert {"jobs_job_share", "jobs_job_share_held"} <= indexes
+    assert "jobs_job_due" in unshared
+    assert max(rows, few) <= FEW
 
 
 def test_the_live_jobs_are_counted_without_a_look_at_the_settled(ledger):

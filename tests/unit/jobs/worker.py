@@ -6,7 +6,7 @@ from celery import current_app
 from celery.app.trace import build_tracer
 from celery.exceptions import Ignore, Retry
 
-from jobs import queries, settle
+from jobs import queries, settle, shares
 from jobs.models import Job
 
 LEASE_SECONDS = 60.0
@@ -14,9 +14,10 @@ LEASE_SECONDS = 60.0
 
 def publish(*queues, in_flight=1000):
     """Take what is due, as a relay does; return the ids."""
-    return [
-        job.id for job in queries.take_due(queues or ("maintenance", "mail"), batch=200, in_flight=in_flight)
-    ]
+    names = queues or ("maintenance", "mail")
+    taken = queries.take_due(names, batch=200, in_flight=in_flight)
+    taken += shares.take_shared(names, batch=200, in_flight=in_flight, share_in_flight=1)
+    return [job.id for job in taken]
 
 
 def claimed(job_id, worker="w@host/1", lease_seconds=LEASE_SECONDS):

@@ -1,5 +1,6 @@
 import pytest
 
+from config import queues
 from config.env import read
 from config.stack.parts import address, parts_of
 
@@ -8,8 +9,8 @@ def parts(on_terminal=False, **variables):
     return {part.name: part for part in parts_of(read(variables), on_terminal=on_terminal)}
 
 
-def test_five_parts_run():
-    assert list(parts()) == ["web", "worker", "beat", "exporter", "flower"]
+def test_six_parts_run():
+    assert list(parts()) == ["web", "worker", "media", "beat", "exporter", "flower"]
 
 
 def test_the_ports_are_those_of_the_environment():
@@ -32,8 +33,20 @@ def test_only_the_web_process_has_a_pool_of_connections():
     assert parts(DATABASE_POOL_SIZE="5")["web"].environment["DATABASE_POOL_SIZE"] == "5"
 
 
-def test_the_worker_stops_cold_on_sigterm_and_runs_as_many_jobs_as_asked():
-    worker = parts(WORKER_CONCURRENCY="7")["worker"]
+def test_videos_take_no_process_that_short_jobs_need():
+    running = parts()
+    consumed = {
+        name: running[name].command[running[name].command.index("--queues") + 1].split(",")
+        for name in ("worker", "media")
+    }
+
+    assert consumed["media"] == ["media", "speech"]
+    assert sorted(consumed["worker"] + consumed["media"]) == sorted(queues.NAMES)
+
+
+@pytest.mark.parametrize("name", ["worker", "media"])
+def test_each_worker_stops_cold_on_sigterm_and_runs_as_many_jobs_as_asked(name):
+    worker = parts(WORKER_CONCURRENCY="7")[name]
 
     assert worker.environment["REMAP_SIGTERM"] == "SIGQUIT"
     assert worker.command[worker.command.index("--concurrency") + 1] == "7"

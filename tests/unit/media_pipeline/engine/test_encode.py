@@ -41,6 +41,17 @@ def test_chunks_join_without_a_seam(film_path, tmp_path):
     assert [part.starts for part in parts] == [(0,), (120 * 512,)]
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".avi"])
+def test_a_single_jpeg_is_a_video_of_one_frame(tmp_path, suffix):
+    source = tmp_path / f"source{suffix}"
+    ffmpeg(*picture(0.1, "10", "64x64"), "-frames:v", "1", "-c:v", "mjpeg", source)
+    plan, pieces = _cut(source, tmp_path)
+
+    [encoded] = _encode_all(plan, pieces, tmp_path)
+
+    assert read_parts(encoded / rung_name(plan.rungs[0])).frames == (1,)
+
+
 def test_a_repeated_chunk_has_the_same_bytes(film_path, tmp_path):
     plan, pieces = _cut(film_path("open_gop.mp4"), tmp_path)
 

@@ -127,3 +127,47 @@ def test_a_few_hundredths_of_padding_do_not_make_a_film_longer():
 
     assert make_plan(a_film(sound=padded)).frames == 1800
     assert make_plan(a_film(sound=longer)).frames == 1830
+
+
+HOURS = 3600
+# What people have: rate found, whether it varies, frames of the source, seconds; then rate and jobs of the plan.
+LEGAL: dict[str, tuple[Fraction | int, bool, int, int, Fraction | int, int]] = {
+    "a talk of four hours": (30, False, 4 * HOURS * 30, 4 * HOURS, 30, 1200),
+    "four hours of a game at 60": (60, False, 4 * HOURS * 60, 4 * HOURS, 60, 1200),
+    "a still screen at one frame per second": (1, False, 2 * HOURS, 2 * HOURS, 1, 30),
+    "a slideshow of photos, ten seconds each": (Fraction(1, 10), False, 60, 600, Fraction(1, 2), 2),
+    "slow motion of a phone": (240, False, 240 * 60, 60, 60, 5),
+    "a screen capture with gaps of minutes": (60, True, 20_000, HOURS, 60, 300),
+    "a podcast behind one still": (25, False, 1, HOURS, 2, 30),
+}
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_what_people_have_is_planned_as_before(name):
+    rate, is_variable, frames, seconds, planned_rate, jobs = LEGAL[name]
+    film = a_film(
+        rate=Fraction(rate),
+        is_variable=is_variable,
+        frames=frames,
+        video_end_seconds=Fraction(seconds),
+        sound=None,
+    )
+
+    plan = make_plan(film)
+
+    assert (plan.rate, len(plan.chunks)) == (planned_rate, jobs)
+    assert plan.duration_seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1920, 1080), (7680, 4320)])
+def test_a_second_of_a_thousand_frames_and_hours_of_nothing_are_little_work(size):
+    width, height = size
+    film = a_film(
+        width=width, height=height, rate=Fraction(1000), is_variable=True, frames=1000, sound=None,
+        video_end_seconds=Fraction(4 * HOURS),
+    )  # fmt: skip
+
+    plan = make_plan(film)
+
+    assert len(plan.chunks) <= 84
+    assert plan.frames <= 21_000

@@ -9,8 +9,16 @@ import pytest
 
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.atomic import building
-from media_pipeline.engine.ffmpeg import Ended, _fate_of, _Meter, run_ffmpeg, write_to
-from media_pipeline.engine.process import Budget, OutOfTime, end_survivor, run_program
+from media_pipeline.engine.ffmpeg import Ended, _fate_of, _Meter, read_from, run_ffmpeg, write_to
+from media_pipeline.engine.process import (
+    Budget,
+    OutOfTime,
+    TooMuchWork,
+    _out_of_time,
+    ceilings,
+    end_survivor,
+    run_program,
+)
 from tests.eventually import eventually
 
 ENDLESS = [*("-re", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=5"), "-f", "null", "-"]
@@ -47,6 +55,32 @@ def test_a_budget_used_up_ends_the_program(tmp_path):
         run_ffmpeg(ENDLESS, budget=Budget(seconds=1), beside=tmp_path / "out")
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_program_that_worked_all_its_time_is_not_started_again():
+    own_seconds = sum(os.times()[:2])
+
+    assert isinstance(_out_of_time(os.getpid(), own_seconds), TooMuchWork)
+    assert isinstance(_out_of_time(os.getpid(), 10 * own_seconds), OutOfTime)
+
+
+def test_no_budget_goes_beyond_the_ceilings(monkeypatch):
+    monkeypatch.setattr(ceilings, "memory_bytes", 10**9)
+    monkeypatch.setattr(ceilings, "file_bytes", 10**6)
+
+    limits = Budget(seconds=1, memory_bytes=10**12).as_limits()
+
+    assert (limits["AS"], limits["FSIZE"]) == (10**9, 10**6)
+    assert Budget(seconds=1, file_bytes=5).as_limits()["FSIZE"] == 5
+
+
+def test_a_decoder_refuses_a_picture_larger_than_allowed(tmp_path, film_path):
+    with pytest.raises(Permanent):
+        run_ffmpeg(
+            [*read_from(film_path("one_frame.mp4"), pixels=320 * 180 // 2), "-f", "null", "-"],
+            budget=BUDGET,
+            beside=tmp_path / "out",
+        )
 
 
 WORKER = """

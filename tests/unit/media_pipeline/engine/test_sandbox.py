@@ -57,7 +57,7 @@ def tried(tmp_path):
     with local, socket.create_server(("127.0.0.1", 0)) as tcp:
 
         def run(*acts: str) -> dict[str, object]:
-            given = {name: str(place) for name, place in places.items()}
+            given: dict[str, object] = {name: str(place) for name, place in places.items()}
             given |= {"acts": list(acts), "port": tcp.getsockname()[1], "parent": os.getpid()}
             ended = run_program(
                 [sys.executable, "-I", str(places["script.py"]), json.dumps(given)],

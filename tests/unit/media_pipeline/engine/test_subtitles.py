@@ -6,6 +6,7 @@ import pytest
 from media_pipeline import sample
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.probe import probe
+from media_pipeline.engine.process import ceilings
 from media_pipeline.engine.subtitles import transcribe
 from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, ffmpeg, picture
 from tests.unit.media_pipeline.engine.reading import LIMITS, nothing
@@ -101,3 +102,9 @@ def test_asking_again_gives_the_same_tracks_without_listening(tmp_path):
 
     assert _transcribe(SAMPLE / "offstage.mp4", tmp_path / "subtitles") == first
     assert first[0].path.stat().st_mtime_ns == changed
+
+
+def test_a_text_track_larger_than_any_real_one_is_left_out(film_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(ceilings, "text_bytes", 20)
+
+    assert _transcribe(film_path("subtitled.mp4"), tmp_path / "subtitles") == []
