@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 from celery.canvas import Signature
 from celery.contrib.django.task import DjangoTask
-from celery.exceptions import Ignore, Retry
+from celery.exceptions import Ignore, Retry, WorkerTerminate
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
@@ -138,10 +138,13 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         try:
             with running(job):
                 result = self._run_and_settle(claimed, job, use)
+        except WorkerTerminate:
+            _hand_back(claimed)
+            raise
         except Exception as error:
             raise _outcome_of(error, claimed) from error
         finally:
-            keeper.forget()
+            keeper.forget(job)
         if job.replaced:
             log.info("job_replaced")
             raise Ignore("replaced")
@@ -199,6 +202,14 @@ def _succeed(attempt: settle.Attempt, result: Any) -> None:
             log.warning("settling_again")
             connection.close()
             time.sleep(SETTLE_AGAIN_SECONDS)  # noqa: TID251 - an outage ends by itself; this process has nothing else to do
+
+
+def _hand_back(claimed: queries.Claimed) -> None:
+    """Return the job of a worker that stops under its own body (`-P solo`); it costs no attempt."""
+    # The body may have been interrupted in the midst of a statement.
+    connection.close()
+    queries.hand_back(claimed.id, claimed.worker)
+    log.info("job_handed_back")
 
 
 def _outcome_of(error: Exception, claimed: queries.Claimed) -> Exception:
