@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, queries, settle
+from jobs import faultpoints, heartbeat, limits, queries, sessions, settle
 from jobs.current import CurrentJob, current_job, running
 from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
@@ -144,6 +144,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         except Exception as error:
             raise _outcome_of(error, claimed) from error
         finally:
+            sessions.close_changed()
             keeper.forget(job)
         if job.replaced:
             log.info("job_replaced")
@@ -168,7 +169,8 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
 
     def _result_of_body(self, claimed: queries.Claimed, job: CurrentJob, use: limits.Use) -> Any:
         try:
-            return self.run(*claimed.args, **claimed.kwargs)
+            with sessions.kept_clean():
+                return self.run(*claimed.args, **claimed.kwargs)
         except Ignore:
             # Let out of the transaction, it would roll the replacement back.
             if not job.replaced:
