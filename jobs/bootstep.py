@@ -9,7 +9,7 @@ import structlog
 from celery import bootsteps
 from django.conf import settings
 
-from jobs import pools
+from jobs import poolers, pools
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,7 @@ class RelayStep(bootsteps.StartStopStep):
 
     def __init__(self, worker: Any, **_options: Any) -> None:
         pools.check(worker)
+        poolers.refuse_transaction_pooling()
         self._relay: subprocess.Popen[bytes] | None = None
         self._watch: Any = None
         super().__init__(worker)
