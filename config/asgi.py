@@ -7,6 +7,7 @@ from django.core.asgi import get_asgi_application
 
 from config import env
 from config.services import ensure
+from jobs.poolers import refuse_transaction_pooling
 from media_pipeline.upload_stream import UploadStream
 
 env.select_settings()
@@ -18,6 +19,7 @@ from config.request_guard import RequestGuard  # noqa: E402
 
 # Both stand before Django, whose handler reads a whole body before any limit or view of ours is asked.
 application = RequestGuard(UploadStream(django_application))
+refuse_transaction_pooling()
 # That body goes to a temporary file, and the system's own folder for those is memory on many machines.
 settings.UPLOAD_FOLDER.mkdir(parents=True, exist_ok=True)
 tempfile.tempdir = str(settings.UPLOAD_FOLDER)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from jobs import faultpoints, outages
+from jobs import faultpoints, outages, poolers
 from jobs.models import BeatEntry
 from jobs.schedule_entries import LedgerEntry, ship
 from jobs.texts import storable
@@ -51,6 +51,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
 
     def setup_schedule(self) -> None:
         """Leave it to the first tick: it waits for a database that is away or not migrated yet."""
+        poolers.refuse_transaction_pooling()
 
     def enabled_models_qs(self) -> QuerySet[Any]:
         """Return every enabled entry.

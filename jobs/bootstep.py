@@ -9,6 +9,8 @@ import structlog
 from celery import bootsteps
 from django.conf import settings
 
+from jobs import poolers, pools
+
 log = structlog.get_logger(__name__)
 
 #: How long a relay may take to finish its batch before it is killed.
@@ -22,6 +24,8 @@ class RelayStep(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
     def __init__(self, worker: Any, **_options: Any) -> None:
+        pools.check(worker)
+        poolers.refuse_transaction_pooling()
         self._relay: subprocess.Popen[bytes] | None = None
         self._watch: Any = None
         super().__init__(worker)

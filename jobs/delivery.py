@@ -12,12 +12,12 @@ import structlog
 from billiard.einfo import ExceptionInfo
 from celery import states
 from celery.app.trace import TraceInfo, trace_ok_t
-from celery.exceptions import Ignore, Retry
+from celery.exceptions import Ignore, Retry, WorkerTerminate
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, outcome, queries, settle, wire
+from jobs import faultpoints, heartbeat, limits, outcome, queries, sessions, settle, wire
 from jobs.current import CurrentJob, running
 from jobs.errors import Permanent
 from jobs.outages import is_outage
@@ -47,12 +47,16 @@ class Delivery:
         try:
             with running(self.job):
                 result = self._run_and_settle(body)
+        except WorkerTerminate:
+            _hand_back(self.claimed)
+            raise
         except BaseException as error:
             if outcome.ends_process(error):
                 raise
             raise outcome.of_failure(error, settle.Attempt.of(self.claimed), self.job) from None
         finally:
-            heartbeat.of_this_process().forget()
+            sessions.close_changed()
+            heartbeat.of_this_process().forget(self.job)
         return outcome.of_return(result, self.job)
 
     def _run_and_settle(self, body: Body) -> Any:
@@ -73,7 +77,8 @@ class Delivery:
     def _result_of(self, body: Body) -> Any:
         try:
             self._refuse_mark()
-            return body()
+            with sessions.kept_clean():
+                return body()
         except Ignore:
             # Let out of the transaction, it would roll back the replacement, or what the body did before it.
             self.job.is_ignored = not self.job.replaced
@@ -148,7 +153,7 @@ def _traced(delivered: Delivery, tracer: Tracer, request: dict[str, Any]) -> Any
             raise
         traced = trace_ok_t(ExceptionInfo(internal=True), TraceInfo(states.FAILURE, error), None, None)
     finally:
-        keeper.forget()
+        keeper.forget(delivered.job)
     if not delivered.has_begun:
         # `before_start` or a receiver of a signal raised: the body has not run, and the attempt failed all the same.
         outcome.of_failure(traced.info.retval, settle.Attempt.of(claimed), delivered.job)
@@ -203,6 +208,14 @@ def _try_to_claim(job_id: str, worker: str) -> queries.Claimed | None:
             raise
         connection.close()
         return queries.claim(job_id, token, worker, lease_seconds)
+
+
+def _hand_back(claimed: queries.Claimed) -> None:
+    """Return the job of a worker that stops under its own body (`-P solo`); it costs no attempt."""
+    # The body may have been interrupted in the midst of a statement.
+    connection.close()
+    queries.hand_back(claimed.id, claimed.worker)
+    log.info("job_handed_back")
 
 
 def _drop(job_id: str) -> NoReturn:

@@ -13,7 +13,7 @@ from celery.worker import state
 from celery.worker.request import Request
 from django.db import connections
 
-from jobs import outages, queries, rescue
+from jobs import outages, pools, queries, rescue
 from jobs.judge import Fate
 
 log = structlog.get_logger(__name__)
@@ -42,9 +42,23 @@ class JobRequest(Request):
         if isinstance(error, WorkerLostError | SystemExit | MemoryError) and not state.should_terminate:
             self._report(lambda worker: rescue.report_lost(self.id, worker, Fate.LOST, str(error)))
 
+    def terminate(self, pool: Any, signal: Any = None) -> None:
+        """Settle the job as cancelled when somebody revokes it with `terminate`: its process is killed."""
+        if not pools.can_kill(pool):
+            # Its body learns of it by `checkpoint()`, as with a revoke that does not terminate.
+            self._announce_revoked("revoked", False, None, False)  # type: ignore[attr-defined]  # no types
+            return
+        super().terminate(pool, signal=signal)
+        if self.time_start:
+            self._report(lambda worker: rescue.report_stopped(self.id, worker))
+
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
         """Hand the job back when the worker stops before it is done; it costs no attempt."""
-        super().cancel(pool, signal=signal, emit_retry=emit_retry)
+        if pools.can_kill(pool):
+            super().cancel(pool, signal=signal, emit_retry=emit_retry)
+        else:
+            pools.interrupt_body(pool)
+            pools.note_running_on(self.id)
         self._report(lambda worker: queries.hand_back(self.id, worker))
 
     def _report(self, tell: Callable[[str], bool]) -> None:

@@ -36,6 +36,19 @@ def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
     return held is not None
 
 
+@transaction.atomic
+def report_stopped(job_id: str, worker: str) -> bool:
+    """Settle the job of a pool process that was killed because somebody revoked the job: it is cancelled.
+
+    False where that process no longer holds it. Twice: the second report finds it settled.
+    """
+    held = queries.lock_held_by(job_id, worker)
+    if held is not None:
+        settle.cancel(settle.Attempt.of(held))
+        log.info("job_stopped", job_id=job_id, name=held.name)
+    return held is not None
+
+
 def refuse_unknown(job_id: str, worker: str, name: str) -> bool:
     """Charge an attempt to a job whose task `worker` does not have, and let it wait for its next one.
 

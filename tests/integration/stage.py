@@ -151,6 +151,9 @@ class Stage:
         log = self._folder / f"relay{len(self._processes)}.log"
         return self._start(log, "-m", "django", "relay", **variables)
 
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        return self._start(self._folder / "beat.log", "-m", "celery", "-A", "config", "-q", "beat")
+
     def logs(self) -> str:
         return "".join(log.read_text() for log in self._folder.glob("*.log"))
 

@@ -165,6 +165,18 @@ def test_a_cancelled_job_stops_at_its_next_checkpoint(stage):
     assert notes_of(job_id) == ["linger started"]
 
 
+def test_a_job_that_is_terminated_is_settled_at_once(stage):
+    job_id = enqueue("test.linger", 60)
+    running_in(job_id)
+    eventually(lambda: effects.of(job_id))
+
+    with broker_of_this_process(stage.broker.url):
+        current_app.control.revoke(job_id, terminate=True)
+
+    settled(job_id, as_="cancelled", within_seconds=LEASE_SECONDS)
+    assert Job.objects.get(pk=job_id).failures.count() == 0
+
+
 def test_a_job_revoked_in_flower_is_cancelled(stage):
     busy = [enqueue("test.linger", 60, f"busy {number}") for number in range(4)]
     for job_id in busy:

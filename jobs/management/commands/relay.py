@@ -8,6 +8,7 @@ from typing import Any
 from celery import current_app
 from django.core.management.base import BaseCommand
 
+from jobs.poolers import refuse_transaction_pooling
 from jobs.relay import Relay
 
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, parent: int | None, **_options: Any) -> None:
         """Run."""
+        refuse_transaction_pooling()
         told_to_stop: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, _frame: told_to_stop.append(received))

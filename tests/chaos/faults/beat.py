@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
 from jobs import faultpoints
-from jobs.models import Job
+from jobs.models import BeatEntry, Job, MissedTicks
 from jobs.states import JobState
 from tests.chaos.checker import all_effects
 from tests.chaos.load import Load
@@ -25,6 +25,10 @@ def every_minute() -> datetime:
     crontab, _ = CrontabSchedule.objects.get_or_create(minute="*", timezone="UTC")
     PeriodicTask.objects.create(
         name="tick", task="chaos.leave", args='["tick"]', crontab=crontab, last_run_at=began, queue=None
+    )
+    PeriodicTask.objects.filter(name="tick").update(date_changed=began)
+    BeatEntry.objects.update_or_create(
+        name="tick", defaults={"missed": MissedTicks.EACH, "plan": "", "owed_since": None}
     )
     PeriodicTasks.update_changed()
     return began

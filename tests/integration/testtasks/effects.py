@@ -17,21 +17,21 @@ class Effect:
 
 
 def create_table() -> None:
-    _execute("create table if not exists test_effect (job_id text, attempt int, note text, at timestamptz)")
+    execute("create table if not exists test_effect (job_id text, attempt int, note text, at timestamptz)")
 
 
 def drop_table() -> None:
-    _execute("drop table if exists test_effect")
+    execute("drop table if exists test_effect")
 
 
 def empty_table() -> None:
-    _execute("delete from test_effect")
+    execute("delete from test_effect")
 
 
 def leave(note: object) -> None:
     """Write one effect, in the current transaction where there is one."""
     job = current_job()
-    _execute(
+    execute(
         "insert into test_effect values (%s, %s, %s, clock_timestamp())",
         [job.id if job else "", job.attempt if job else 0, str(note)],
     )
@@ -60,6 +60,6 @@ def _select(where: str, parameters: list[object]) -> list[Effect]:
         return [Effect(*row) for row in cursor.fetchall()]
 
 
-def _execute(statement: str, parameters: list[object] | None = None) -> None:
+def execute(statement: str, parameters: list[object] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -71,6 +71,19 @@ def linger(seconds: float, text: str = "linger") -> str:
     return text
 
 
+@job("test.execute", **SHORT)
+def execute(sql: str) -> int:
+    """Run a statement; return the session that ran it."""
+    effects.execute(sql)
+    return effects.session()
+
+
+@job("test.execute_atomically", atomic=True, **SHORT)
+def execute_atomically(sql: str) -> int:
+    effects.execute(sql)
+    return effects.session()
+
+
 @job("test.linger_late", **SHORT)
 def linger_late(seconds: float) -> None:
     """Linger, and acknowledge the message at the end, as a project may choose."""

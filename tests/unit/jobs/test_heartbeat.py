@@ -42,6 +42,16 @@ def test_a_lease_shorter_than_a_second_is_renewed_in_time(watched):
     assert not job.lease_lost
 
 
+def test_each_of_several_jobs_in_threads_keeps_its_lease(watched):
+    row, _job, beat = watched
+    second = a_job(JobState.RUNNING, lease_until=timezone.now() + timedelta(seconds=LEASE_SECONDS))
+    beat.watch(CurrentJob(str(second.pk), second.name, second.queue, 1, 5, "", None, second.claim_token))
+
+    for watched_row in (row, second):
+        first = Job.objects.get(pk=watched_row.pk).lease_until
+        eventually(lambda row=watched_row, first=first: Job.objects.get(pk=row.pk).lease_until > first)
+
+
 def test_a_cancel_reaches_the_body(watched):
     row, job, _beat = watched
 
@@ -59,9 +69,9 @@ def test_who_lost_the_job_learns_of_it(watched):
 
 
 def test_a_job_that_is_forgotten_is_left_alone(watched):
-    row, _job, beat = watched
+    row, job, beat = watched
 
-    beat.forget()
+    beat.forget(job)
 
     eventually(lambda: Job.objects.get(pk=row.pk).lease_until < timezone.now())
 
