@@ -48,7 +48,7 @@ for state in ("queued", "dead", "cancelled", "succeeded"):
 gone, _ = person("gone")
 print("ROWS", json.dumps({{
     "user": bearer,
-    "staff": person("staff", is_staff=True)[1],
+    "staff": person("staff", is_staff=True, is_superuser=True)[1],
     "leaver": person("leaver")[1],
     "EXPORT_ID": str(written.pk),
     "REPORT_ID": str(report.pk),
