@@ -8,7 +8,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from accounts import export, extensions, login, queries
+from accounts import export, extensions, login, notices, queries
 from accounts.errors import WrongPassword
 from accounts.models import Deletion, DeletionState, DeletionStep, Project, StepName, User
 from jobs.canvas import Signature, chord, group, step
@@ -33,6 +33,7 @@ def request_deletion(user: User, password: str) -> Deletion:
             DeletionStep.objects.bulk_create(
                 DeletionStep(deletion=deletion, name=name) for name in StepName.values
             )
+            notices.enqueue_deletion_notice(deletion, user.email)
             _close_account(user)
             enqueue(work(str(deletion.pk)))
     log.info("deletion_requested", user_id=str(user.pk), is_new=created)
@@ -85,7 +86,7 @@ def finish(deletion_id: str, now: datetime) -> None:
 
 def _close_account(user: User) -> None:
     user.is_active = False
-    # Frees the address for a new sign-up, and takes it out of our hands with the first commit.
+    # Frees the address for a new sign-up with the first commit.
     user.email = f"{user.pk}@deleted.invalid"
     user.name = ""
     user.set_unusable_password()
@@ -124,6 +125,9 @@ def _delete_some_projects(user_id: str) -> int:
 def _delete_some_user_data(user_id: str) -> int:
     deletes: tuple[Callable[[], tuple[int, dict[str, int]]], ...] = (
         queries.login_tokens(user_id).delete,
+        queries.logins_of(user_id).delete,
+        queries.two_factor_of(user_id).delete,
+        queries.recovery_codes_of(user_id).delete,
         queries.mailed_tokens_of(user_id).delete,
         queries.push_subscriptions_of(user_id).delete,
         queries.webhooks_of(user_id).delete,

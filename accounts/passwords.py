@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import emails, login, password_rules, queries, tokens
+from accounts import emails, login, notices, password_rules, queries, tokens
 from accounts.models import TokenPurpose
 from jobs.enqueue import enqueue
 
@@ -50,4 +50,5 @@ def reset(token: str, password: str, now: datetime) -> None:
         queries.user(found.user_id).update(password=hashed)
         queries.unverified(found.user_id).update(verified_at=now)
         login.end_all_logins(found.user)
+        notices.enqueue_notice(found.user_id, notices.PASSWORD_CHANGED)
     log.info("password_reset", user_id=str(found.user_id))

@@ -76,6 +76,7 @@ class Web:
     """What Django needs to know to answer browsers safely."""
 
     secret_key: str | None = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     debug: bool
     allowed_hosts: tuple[str, ...]
     public_url: str
@@ -85,6 +86,12 @@ class Web:
     body_max_bytes: int
     throttles: Mapping[str, str]
     login_max_failures: int
+    session_idle_minutes: int
+    session_max_hours: int
+    token_idle_days: int
+    token_days: int
+    event_streams_per_user: int
+    staff_two_factor_required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +274,7 @@ def _read(get: _Reader) -> Env:
     )
     web = Web(
         secret_key=get.optional("SECRET_KEY", str, secret=True),
+        secret_key_fallbacks=get("SECRET_KEY_FALLBACKS", "", _words, secret=True),
         debug=get("DEBUG", "false", _yes_or_no),
         allowed_hosts=get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", _words),
         public_url=get("PUBLIC_URL", f"http://127.0.0.1:{ports.web}", _web_address),
@@ -280,6 +288,12 @@ def _read(get: _Reader) -> Env:
             "password_reset": get("PASSWORD_RESET_THROTTLE", "10/min", _rate),
         },
         login_max_failures=get("LOGIN_MAX_FAILURES", "10", _whole(1, 1000)),
+        session_idle_minutes=get("SESSION_IDLE_MINUTES", "120", _whole(2, 525_600)),
+        session_max_hours=get("SESSION_MAX_HOURS", "12", _whole(1, 8760)),
+        token_idle_days=get("TOKEN_IDLE_DAYS", "14", _whole(1, 3650)),
+        token_days=get("TOKEN_DAYS", "30", _whole(1, 3650)),
+        event_streams_per_user=get("EVENT_STREAMS_PER_USER", "20", _whole(1, 10_000)),
+        staff_two_factor_required=get("STAFF_TWO_FACTOR_REQUIRED", "false", _yes_or_no),
     )
     jobs = Jobs(
         concurrency=get.optional("WORKER_CONCURRENCY", _whole(1, 512)) or os.cpu_count() or 1,

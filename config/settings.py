@@ -15,6 +15,7 @@ URLS = services.urls(ENV)
 
 BASE_DIR = env.ROOT
 SECRET_KEY = ENV.web.secret_key or keys.secret_key(ENV.data)
+SECRET_KEY_FALLBACKS = list(ENV.web.secret_key_fallbacks)  # read what the present key no longer writes
 DEBUG = ENV.web.debug
 ALLOWED_HOSTS = list(ENV.web.allowed_hosts)
 PUBLIC_URL = ENV.web.public_url
@@ -121,11 +122,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-TOKEN_DAYS = 30
+TOKEN_DAYS = ENV.web.token_days
+TOKEN_IDLE_DAYS = ENV.web.token_idle_days
+STAFF_TWO_FACTOR_REQUIRED = ENV.web.staff_two_factor_required
 VERIFY_TOKEN_DAYS = 3
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.web.body_max_bytes
 LOGIN_MAX_FAILURES = ENV.web.login_max_failures
 LOGIN_LOCK_MINUTES = 15
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 (the default model; migrations of ours refer to it by this name)
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=TOKEN_DAYS),
@@ -146,6 +150,11 @@ WEBHOOK_PRIVATE_ORIGINS = ENV.webhooks.private_origins
 
 HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_ENGINE = "accounts.sessions"
+SESSION_IDLE_MINUTES = ENV.web.session_idle_minutes
+SESSION_MAX_HOURS = ENV.web.session_max_hours
+# The cookie lives as long as a session may; the row in the database ends it earlier.
+SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600
+EVENT_STREAMS_PER_USER = ENV.web.event_streams_per_user
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
