@@ -1,12 +1,16 @@
 """What staff sees of accounts."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts import password_change, two_factor_setup
+from accounts.login_models import ActiveLogin, TwoFactor
 from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User, Webhook
 
 
@@ -19,11 +23,21 @@ class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]  # Django d
         field_classes: dict[str, Any] = {}
 
 
+class PasswordChange(AdminPasswordChangeForm):  # type: ignore[type-arg]  # Django does not subscript it
+    """Another password for a user, set by staff."""
+
+    def set_password_and_save(self, user: Any, **options: Any) -> Any:
+        """Set the password, end every login of the user, and mail a notice."""
+        save = super().set_password_and_save  # type: ignore[misc]  # not in the stubs
+        return password_change.by_staff(user, partial(save, user, **options))
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # Django does not subscript it
     """Users; a deletion is asked for by the user and runs as jobs, so there is no button for it."""
 
     add_form = UserCreation
+    change_password_form = PasswordChange
     list_display = ("email", "name", "verified_at", "is_active", "is_staff", "created_at")
     list_filter = ("is_staff", "is_active", ("verified_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name")
@@ -68,6 +82,36 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django does not s
         return False
 
 
+@admin.register(ActiveLogin)
+class ActiveLoginAdmin(ReadOnly):
+    """Logins by session and by token."""
+
+    list_display = ("id", "user", "kind", "client", "created_at", "last_used_at", "expires_at")
+    list_filter = ("kind",)
+    exclude = ("token",)
+
+
+@admin.register(TwoFactor)
+class TwoFactorAdmin(ReadOnly):
+    """Two-factor authentication; deleting it lets a user in who has lost both phone and recovery codes."""
+
+    list_display = ("user", "created_at", "confirmed_at")
+    exclude = ("sealed_key",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow it to whoever has the permission."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: TwoFactor) -> None:
+        """Delete the key with its recovery codes, and mail a notice."""
+        two_factor_setup.remove(obj.user_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[TwoFactor]) -> None:
+        """Delete each as `delete_model` does."""
+        for found in queryset:
+            self.delete_model(request, found)
+
+
 class DeletionStepInline(admin.TabularInline):  # type: ignore[type-arg]  # Django does not subscript it
     """The steps of a deletion."""
 
@@ -83,6 +127,7 @@ class DeletionAdmin(ReadOnly):
 
     list_display = ("user_id", "state", "created_at", "finished_at")
     list_filter = ("state",)
+    exclude = ("sealed_address",)
     inlines = (DeletionStepInline,)
 
 

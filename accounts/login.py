@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import active_logins
+from accounts import active_logins, two_factor
 from accounts.errors import NotVerified, WrongCredentials, WrongPassword
 from accounts.models import User
 
@@ -40,6 +40,7 @@ def prove(request: HttpRequest, address: str, password: str, code: str = "") -> 
         raise WrongCredentials
     if not user.is_verified:
         raise NotVerified
+    two_factor.prove(user, code, timezone.now())
     return user
 
 

@@ -37,7 +37,7 @@ INSTALLED_APPS = [
     "accounts",
     "api",
     "jobs",
-    "django.contrib.admin",
+    "accounts.admin_app.StaffAdminConfig",  # Django's admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
