@@ -112,13 +112,13 @@ def test_a_key_that_was_planted_before_the_login_is_worth_nothing_after_it(a_use
     victim = Client()
     planted = victim.session
     planted.save()
-    victim.cookies.load({"offstage_session": planted.session_key})
+    victim.cookies.load({"offstage_session": str(planted.session_key)})
 
     victim.post("/login", {"email": "ada@example.org", "password": PASSWORD})
 
     assert works(victim)
     attacker = Client()
-    attacker.cookies.load({"offstage_session": planted.session_key})
+    attacker.cookies.load({"offstage_session": str(planted.session_key)})
     assert not works(attacker)
 
 
