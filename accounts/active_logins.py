@@ -95,16 +95,19 @@ def end_one(login: ActiveLogin) -> None:
 
 def end(logins: QuerySet[ActiveLogin]) -> int:
     """End these logins and return how many there were. Twice: the second call finds none."""
-    ids = list(logins.values_list("pk", flat=True))
-    AuthToken.objects.filter(login__in=ids).delete()
-    ActiveLogin.objects.filter(pk__in=ids).delete()
-    return len(ids)
+    found = dict(logins.values_list("pk", "token_id"))
+    # By primary keys: a condition on another table is not evaluated again after waiting for a lock.
+    AuthToken.objects.filter(pk__in=[digest for digest in found.values() if digest]).delete()
+    ActiveLogin.objects.filter(pk__in=list(found)).delete()
+    return len(found)
 
 
 def end_all(user_id: UUID, *, but: UUID | str | None = None) -> int:
     """End every login of the user except the one named by `but`, and return how many there were."""
-    queries.login_tokens(user_id).filter(login=None).delete()  # of an older release, never used since
     ended = end(queries.logins_of(user_id).exclude(pk=but) if but else queries.logins_of(user_id))
+    # Those of an older release, never used since, have no login that would have ended them.
+    kept = queries.logins_of(user_id).filter(token__isnull=False).values_list("token_id", flat=True)
+    queries.login_tokens(user_id).exclude(pk__in=list(kept)).delete()
     log.info("logins_ended", user_id=str(user_id), count=ended)
     return ended
 

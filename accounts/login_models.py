@@ -82,6 +82,8 @@ class TwoFactor(models.Model):
     last_step = models.BigIntegerField(
         default=0, help_text="Time step of the last code that was used; RFC 6238, section 5.2"
     )
+    failures = models.PositiveIntegerField(default=0, help_text="Wrong codes in a row")
+    last_failed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
 

@@ -7,17 +7,19 @@ token is half proven, and nothing behind the login has to ask.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, F, IntegerField, Value, When
 from django.utils.crypto import constant_time_compare
 
-from accounts import lockout, notices, queries
-from accounts.errors import CodeRequired, WrongCode
+from accounts import notices, queries
+from accounts.errors import CodeRequired, TooManyFailures, WrongCode
 from accounts.models import User
 from api import sealing
 
@@ -61,12 +63,19 @@ def prove(user: User, code: str, now: datetime) -> None:
 def counted(user_id: UUID, now: datetime) -> Iterator[None]:
     """Count the block as a failed try before it runs, and forget all failures where it ends well.
 
-    Raises TooManyFailures instead at the limit, which is that of passwords.
+    Raises TooManyFailures instead at LOGIN_MAX_FAILURES. The count is the user's, whatever clients the tries come
+    from: whoever makes them knows the password.
     """
-    key = lockout.key_of(f"two-factor:{user_id}", "")
-    lockout.count(key, now)
+    window = timedelta(minutes=settings.LOGIN_LOCK_MINUTES)
+    forgotten = When(last_failed_at__lte=now - window, then=Value(0))
+    recent = Case(forgotten, default=F("failures"), output_field=IntegerField())
+    rows = queries.two_factor_of(user_id).alias(recent=recent)
+    below = rows.filter(recent__lt=settings.LOGIN_MAX_FAILURES)
+    if below.update(failures=recent + 1, last_failed_at=now) != 1 and (row := rows.first()) is not None:
+        last_at = row.last_failed_at or now
+        raise TooManyFailures((last_at + window - now).total_seconds())
     yield
-    lockout.forgive(key)
+    queries.two_factor_of(user_id).update(failures=0)
 
 
 def spend_app_code(user_id: UUID, code: str, now: datetime) -> bool:

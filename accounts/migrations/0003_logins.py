@@ -89,6 +89,8 @@ class Migration(migrations.Migration):
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='two_factor', serialize=False, to=settings.AUTH_USER_MODEL)),
                 ('sealed_key', models.CharField(help_text='see api.sealing', max_length=500)),
                 ('last_step', models.BigIntegerField(default=0, help_text='Time step of the last code that was used; RFC 6238, section 5.2')),
+                ('failures', models.PositiveIntegerField(default=0, help_text='Wrong codes in a row')),
+                ('last_failed_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('confirmed_at', models.DateTimeField(blank=True, null=True)),
             ],

@@ -1,8 +1,10 @@
 """Logins: recorded, listed, ended."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
@@ -195,3 +197,12 @@ def test_expired_logins_and_those_without_a_session_are_deleted(a_user, logged_i
 
     assert ActiveLogin.objects.count() == 1
     assert not AuthToken.objects.exists()
+
+
+def test_the_migration_records_the_tokens_that_there_are(a_user):
+    row, _ = AuthToken.objects.create(a_user())
+
+    import_module("accounts.migrations.0003_logins").record_tokens(apps, None)
+
+    login = ActiveLogin.objects.get()
+    assert (login.token_id, login.kind, login.expires_at) == (row.pk, "token", row.expiry)
