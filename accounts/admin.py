@@ -5,10 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import passwords
+from accounts import passwords, two_factor_setup
+from accounts.login_models import ActiveLogin, TwoFactor
 from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User, Webhook
 
 
@@ -22,10 +24,10 @@ class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]  # Django d
 
 
 class PasswordChange(AdminPasswordChangeForm):  # type: ignore[type-arg]  # Django does not subscript it
-    """Another password for a user, which ends every login and every mailed link as a reset does."""
+    """Another password for a user, set by staff."""
 
     def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
-        """Store it."""
+        """Store it, end every login and every mailed link of the user, and mail a notice."""
         super().set_password_and_save(user, *args, **{**kwargs, "commit": False})  # type: ignore[misc]  # the stubs miss it
         passwords.replace(user, user.password, timezone.now())
         return user
@@ -81,6 +83,36 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # Django does not s
         return False
 
 
+@admin.register(ActiveLogin)
+class ActiveLoginAdmin(ReadOnly):
+    """Logins by session and by token."""
+
+    list_display = ("id", "user", "kind", "client", "created_at", "last_used_at", "expires_at")
+    list_filter = ("kind",)
+    exclude = ("token",)
+
+
+@admin.register(TwoFactor)
+class TwoFactorAdmin(ReadOnly):
+    """Two-factor authentication; deleting it lets a user in who has lost both phone and recovery codes."""
+
+    list_display = ("user", "created_at", "confirmed_at")
+    exclude = ("sealed_key",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow it to whoever has the permission."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: TwoFactor) -> None:
+        """Delete the key with its recovery codes, and mail a notice."""
+        two_factor_setup.remove(obj.user_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[TwoFactor]) -> None:
+        """Delete each as `delete_model` does."""
+        for found in queryset:
+            self.delete_model(request, found)
+
+
 class DeletionStepInline(admin.TabularInline):  # type: ignore[type-arg]  # Django does not subscript it
     """The steps of a deletion."""
 
@@ -96,6 +128,7 @@ class DeletionAdmin(ReadOnly):
 
     list_display = ("user_id", "state", "created_at", "finished_at")
     list_filter = ("state",)
+    exclude = ("sealed_address",)
     inlines = (DeletionStepInline,)
 
 

@@ -2,20 +2,39 @@
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from accounts import active_logins
+
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox is untyped
     """Knox's, for which a token that is no text is a bug and not a wrong token."""
+
+    def authenticate(self, request: Any) -> Any:
+        """Return the user and the token's row, and note the use. Raises AuthenticationFailed."""
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        if active_logins.use_token(found[1], active_logins.client_of(request), timezone.now()) is None:
+            raise AuthenticationFailed("Invalid token.")
+        return found
 
     def authenticate_credentials(self, token: bytes) -> Any:
         """Return the user and the token's row. Raises AuthenticationFailed."""
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
         return super().authenticate_credentials(token)
+
+    def _cleanup_token(self, auth_token: Any) -> bool:
+        """Say whether the token is expired.
+
+        Knox's own reads all tokens of the user at each request, to delete old ones; ours are deleted by the clock.
+        """
+        return auth_token.expiry is not None and auth_token.expiry < timezone.now()
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # as its library has it

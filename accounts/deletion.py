@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 
-from accounts import export, extensions, login, queries
+from accounts import export, extensions, login, notices, queries
 from accounts.models import Deletion, DeletionState, DeletionStep, Project, StepName, User
 from jobs.canvas import Signature, chord, group, step
 from jobs.current import checkpoint
@@ -32,6 +32,7 @@ def request_deletion(request: HttpRequest | None, user: User, password: str) -> 
             DeletionStep.objects.bulk_create(
                 DeletionStep(deletion=deletion, name=name) for name in StepName.values
             )
+            notices.enqueue_deletion_notice(deletion, user.email)
             _close_account(user)
             enqueue(work(str(deletion.pk)))
     log.info("deletion_requested", user_id=str(user.pk), is_new=created)
@@ -84,7 +85,7 @@ def finish(deletion_id: str, now: datetime) -> None:
 
 def _close_account(user: User) -> None:
     user.is_active = False
-    # Frees the address for a new sign-up, and takes it out of our hands with the first commit.
+    # Frees the address for a new sign-up with the first commit.
     user.email = f"{user.pk}@deleted.invalid"
     user.name = ""
     user.set_unusable_password()
@@ -123,6 +124,9 @@ def _delete_some_projects(user_id: str) -> int:
 def _delete_some_user_data(user_id: str) -> int:
     deletes: tuple[Callable[[], tuple[int, dict[str, int]]], ...] = (
         queries.login_tokens(user_id).delete,
+        queries.logins_of(user_id).delete,
+        queries.two_factor_of(user_id).delete,
+        queries.recovery_codes_of(user_id).delete,
         queries.mailed_tokens_of(user_id).delete,
         queries.push_subscriptions_of(user_id).delete,
         queries.webhooks_of(user_id).delete,

@@ -51,6 +51,24 @@ class WrongPassword(Refused):
         super().__init__("Wrong password.", field="password")
 
 
+class CodeRequired(Refused):
+    """The password is right, and the account asks for a code as well."""
+
+    def __init__(self) -> None:
+        super().__init__("A code of your authenticator app is required.", field="code")
+
+
+class WrongCode(Refused):
+    """A code of the authenticator app, or a recovery code, that is wrong, too old or used already."""
+
+    def __init__(self) -> None:
+        super().__init__("Wrong code, or one that was used already.", field="code")
+
+
+class TwoFactorState(Conflict):
+    """Two-factor authentication is on or off already, or was not begun."""
+
+
 class AddressTooLong(Refused):
     """The address, as it would be stored, is longer than any that mail reaches."""
 

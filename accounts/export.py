@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import extensions, queries
+from accounts import extensions, notices, queries
 from accounts.models import Export, ExportState, User
 from api import bucket
 from jobs.current import checkpoint
@@ -26,28 +26,32 @@ log = structlog.get_logger(__name__)
 
 KEPT_FOR = timedelta(days=7)
 UNFINISHED_KEPT_FOR = timedelta(days=1)
+_LOGIN_FIELDS = ("id", "kind", "client", "created_at", "last_used_at", "expires_at")
 
 
 @transaction.atomic
 def request_export(user: User) -> Export:
     """Return an export that is being written, and enqueue the writing.
 
-    Twice: the same export while it runs; the second job finds it written.
+    Twice: the same export while it runs; the second job runs after the first and finds it written. An export that is
+    ready is replaced, and deleted, once the new one is ready: a user has at most one archive.
     """
     wanted, _ = Export.objects.get_or_create(user=user, state=ExportState.RUNNING)
-    enqueue("accounts.write_export", str(wanted.pk))
+    # In order: two jobs at once would write the same archive twice, and a dead one is tried again by asking again.
+    enqueue("accounts.write_export", str(wanted.pk), order_key=f"export:{user.pk}")
     log.info("export_requested", export_id=str(wanted.pk), user_id=str(user.pk))
     return wanted
 
 
 def write(export_id: str) -> None:
-    """Write the archive, into the bucket where there is one, and mark the export ready.
+    """Write the archive, into the bucket where there is one, mark the export ready, mail a notice, delete older ones.
 
-    Twice: nothing once it is ready. Written under a temporary name, renamed or sent, then recorded: an attempt that
-    was cut off leaves nothing that anyone could download.
+    Twice: nothing more once it is ready. Written under a temporary name, renamed or sent, then recorded: an attempt
+    that was cut off leaves nothing that anyone could download.
     """
     wanted = queries.running_export(export_id).select_related("user").first()
     if wanted is None:
+        _discard_older(export_id)
         log.info("export_not_needed", export_id=export_id)
         return
     path = archive_path(wanted.pk)
@@ -61,8 +65,9 @@ def write(export_id: str) -> None:
             draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    ready = queries.unfinished_export(export_id).update(state=ExportState.READY, finished_at=timezone.now())
-    if ready != 1 and not Export.objects.filter(pk=export_id).exists():
+    if _mark_ready(wanted):
+        _discard_older(export_id)
+    elif not Export.objects.filter(pk=export_id).exists():
         _remove_archives([wanted.pk])  # the user left meanwhile
     log.info("export_written", export_id=export_id, user_id=str(wanted.user_id))
 
@@ -106,6 +111,23 @@ def forget_expired(now: datetime) -> int:
         if draft.stat().st_mtime < oldest:
             draft.unlink(missing_ok=True)
     return discard(queries.exports_before(now - KEPT_FOR))
+
+
+@transaction.atomic
+def _mark_ready(wanted: Export) -> bool:
+    # By the export's row alone: a condition on the user's row is not evaluated again after waiting for a lock.
+    running = Export.objects.filter(pk=wanted.pk, state=ExportState.RUNNING)
+    if running.update(state=ExportState.READY, finished_at=timezone.now()) != 1:
+        return False
+    notices.enqueue_notice(wanted.user_id, notices.EXPORT_READY)
+    return True
+
+
+def _discard_older(export_id: str) -> None:
+    """Delete the archives that a ready export replaces. Twice: the second call finds none."""
+    ready = Export.objects.filter(pk=export_id, state=ExportState.READY).first()
+    if ready is not None:
+        discard(queries.ready_exports_of(ready.user_id).filter(created_at__lt=ready.created_at))
 
 
 def _fetch(wanted: Export, copy: Path) -> None:
@@ -153,6 +175,10 @@ def _contents(user: User) -> Iterator[tuple[str, extensions.type_of_json | Path]
     yield (
         "webhooks.json",
         list(queries.webhooks_of(user.pk).order_by("created_at").values("id", "url", "events", "created_at")),
+    )
+    yield (
+        "logins.json",
+        list(queries.logins_of(user.pk).order_by("created_at").values(*_LOGIN_FIELDS)),
     )
     for exporter in extensions.exporters():
         yield from exporter(str(user.pk))

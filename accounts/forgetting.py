@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from accounts import export, lockout, queries
+from accounts import active_logins, export, lockout, notices, queries
 
 log = structlog.get_logger(__name__)
 
@@ -12,8 +12,10 @@ TOKENS_KEPT_FOR = timedelta(days=1)
 
 
 def forget_expired(now: datetime) -> None:
-    """Delete tokens, login failures and exports whose time is over. Twice: the second call finds none."""
+    """Delete tokens, logins, login failures and exports whose time is over. Twice: the second call finds none."""
     tokens = queries.tokens_before(now - TOKENS_KEPT_FOR).delete()[0]
     failures = lockout.forget_expired(now)
     exports = export.forget_expired(now)
-    log.info("expired_forgotten", tokens=tokens, failures=failures, exports=exports)
+    logins = active_logins.forget_expired(now)
+    notices.forget_addresses(now)
+    log.info("expired_forgotten", tokens=tokens, failures=failures, exports=exports, logins=logins)

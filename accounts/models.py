@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -13,7 +14,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.login_models import ActiveLogin, RecoveryCode, Session, TwoFactor
 from api import sealing
+
+__all__ = ("ActiveLogin", "RecoveryCode", "Session", "TwoFactor")  # Django looks for models in this module
 
 ADDRESS_MAX_CHARACTERS = 254
 """Longest address that fits a path of RFC 5321 section 4.5.3.1.3, without its angle brackets."""
@@ -88,6 +92,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_verified(self) -> bool:
         """Whether the address was proven."""
         return self.verified_at is not None
+
+    @property
+    def lacks_two_factor(self) -> bool:
+        """Whether this is staff that must set up two-factor authentication before it may act as staff."""
+        if not (settings.STAFF_TWO_FACTOR_REQUIRED and self.is_staff):
+            return False
+        return not TwoFactor.objects.filter(user_id=self.pk, confirmed_at__isnull=False).exists()
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Say whether the user has the permission: none has staff that lacks two-factor authentication."""
+        return not self.lacks_two_factor and super().has_perm(perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Say whether the user has any permission in the app, under the same condition."""
+        return not self.lacks_two_factor and super().has_module_perms(app_label)
 
     def get_full_name(self) -> str:
         """Return the name, or the address of a user who gave none; Django's admin asks."""
@@ -272,6 +291,13 @@ class Deletion(models.Model):
     state = models.CharField(max_length=8, choices=DeletionState, default=DeletionState.RUNNING)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
+    sealed_address = models.CharField(
+        max_length=1000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where the notice goes, until it went; see api.sealing",
+    )
 
     class Meta:
         constraints = (

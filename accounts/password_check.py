@@ -35,6 +35,8 @@ def _matches(user: User, password: str) -> bool:
 
     def upgrade(raw: str) -> None:
         # Not user.save(): it would bring the old password back where a reset came meanwhile.
-        queries.user_with_hash(user.pk, stored).update(password=make_password(raw))
+        hashed = make_password(raw)
+        if queries.user_with_hash(user.pk, stored).update(password=hashed):
+            user.password = hashed
 
     return check_password(password, stored, upgrade) and user.is_active

@@ -1,14 +1,14 @@
 """A forgotten password, from the wish to the new one."""
 
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import emails, lockout, login, mail_limits, password_rules, queries, tokens
+from accounts import active_logins, emails, lockout, mail_limits, notices, password_rules, queries, tokens
 from accounts.errors import BadToken
 from accounts.models import TokenPurpose, User
 from jobs.enqueue import enqueue
@@ -79,14 +79,16 @@ def confirm(token: str, hashed: str, now: datetime, client: str = "") -> None:
     log.info("password_reset", user_id=str(found.user_id))
 
 
-def replace(user: User, hashed: str, now: datetime) -> None:
-    """Store another password's hash, end every login and every mailed link of the user, and forget known clients.
+@transaction.atomic
+def replace(user: User, hashed: str, now: datetime, *, kept_login: UUID | str | None = None) -> None:
+    """Store another password's hash, end every login but `kept_login` and every mailed link of the user.
 
-    In this transaction, with the user locked.
+    Known clients are forgotten, and a mail tells the user. The user stays locked until the transaction ends.
     """
     queries.lock_user(user.pk)
     for purpose in TokenPurpose:
         queries.unused_tokens(user.pk, purpose).update(used_at=now)
     queries.user(user.pk).update(password=hashed)
     queries.known_clients_of(user.pk).delete()
-    login.end_all_logins(user)
+    active_logins.end_all(user.pk, but=kept_login)
+    notices.enqueue_notice(user.pk, notices.PASSWORD_CHANGED)

@@ -1,12 +1,14 @@
 """The sets of rows that this app works on."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from knox.models import AuthToken
 
+from accounts.login_models import ActiveLogin, LoginKind, RecoveryCode, Session, TwoFactor
 from accounts.models import (
     Deletion,
     DeletionStep,
@@ -98,6 +100,64 @@ def login_tokens(user_id: UUID | str) -> QuerySet[AuthToken]:
     return tokens
 
 
+def logins_of(user_id: UUID | str) -> QuerySet[ActiveLogin]:
+    """Return the user's logins, by session and by token."""
+    return ActiveLogin.objects.filter(user_id=user_id)
+
+
+def living_logins(now: datetime) -> QuerySet[ActiveLogin]:
+    """Return the logins that requests may still come with."""
+    sessions = Session.objects.filter(login=OuterRef("pk"), expire_date__gt=now)
+    there = Q(kind=LoginKind.TOKEN) | Exists(sessions)
+    return ActiveLogin.objects.filter(there, expires_at__gt=now, user__is_active=True)
+
+
+def living_logins_of(user_id: UUID | str, now: datetime) -> QuerySet[ActiveLogin]:
+    """Return the user's logins that requests may still come with, newest first."""
+    return living_logins(now).filter(user_id=user_id).order_by("-created_at", "-id")
+
+
+def login_of(user_id: UUID | str, login_id: UUID | str) -> ActiveLogin | None:
+    """Return the user's login, None for anybody else's."""
+    return logins_of(user_id).filter(pk=login_id).first()
+
+
+def dead_logins(now: datetime) -> QuerySet[ActiveLogin]:
+    """Return the logins that are over, by time or because their session is gone."""
+    sessionless = Q(kind=LoginKind.SESSION) & ~Exists(Session.objects.filter(login=OuterRef("pk")))
+    return ActiveLogin.objects.filter(Q(expires_at__lte=now) | sessionless)
+
+
+def sessions_of(login_id: UUID | str) -> QuerySet[Session]:
+    """Return the at most one session of the login."""
+    return Session.objects.filter(login__id=login_id)
+
+
+def sessions_before(instant: datetime) -> QuerySet[Session]:
+    """Return the sessions that ended before `instant`, of people and of strangers."""
+    return Session.objects.filter(expire_date__lt=instant)
+
+
+def two_factor_of(user_id: UUID | str) -> QuerySet[TwoFactor]:
+    """Return the user's authenticator app, confirmed or not."""
+    return TwoFactor.objects.filter(user_id=user_id)
+
+
+def confirmed_two_factor_of(user_id: UUID | str) -> QuerySet[TwoFactor]:
+    """Return the user's authenticator app that logins need a code of."""
+    return two_factor_of(user_id).filter(confirmed_at__isnull=False)
+
+
+def recovery_codes_of(user_id: UUID | str) -> QuerySet[RecoveryCode]:
+    """Return the user's recovery codes, used or not."""
+    return RecoveryCode.objects.filter(user_id=user_id)
+
+
+def unused_recovery_codes_of(user_id: UUID | str) -> QuerySet[RecoveryCode]:
+    """Return the recovery codes that the user may still use."""
+    return recovery_codes_of(user_id).filter(used_at=None)
+
+
 def failures_before(instant: datetime) -> QuerySet[LoginFailures]:
     """Return the login failures whose last one lies before `instant`."""
     return LoginFailures.objects.filter(last_at__lt=instant)
@@ -161,6 +221,11 @@ def deletion(deletion_id: UUID | str) -> QuerySet[Deletion]:
     return deletions().filter(pk=deletion_id)
 
 
+def addresses_kept_before(instant: datetime) -> QuerySet[Deletion]:
+    """Return the deletions from before `instant` that still keep an address for their notice."""
+    return Deletion.objects.filter(created_at__lt=instant).exclude(sealed_address="")
+
+
 def deletion_step(deletion_id: UUID | str, name: str) -> QuerySet[DeletionStep]:
     """Return one step of a deletion."""
     return DeletionStep.objects.filter(deletion_id=deletion_id, name=name)
@@ -189,6 +254,16 @@ def unfinished_export(export_id: UUID | str) -> QuerySet[Export]:
 def exports_before(instant: datetime) -> QuerySet[Export]:
     """Return the exports that were ready before `instant`."""
     return Export.objects.filter(finished_at__lt=instant)
+
+
+def sealed_columns() -> list[tuple[QuerySet[Any], str]]:
+    """Return every column that holds seals of `api.sealing`, with the rows of its table."""
+    return [
+        (Webhook.objects.all(), "sealed_secret"),
+        (TwoFactor.objects.all(), "sealed_key"),
+        (Deletion.objects.all(), "sealed_address"),
+        (IdempotencyKey.objects.all(), "body"),
+    ]
 
 
 def stored_answers_of(user_id: UUID | str) -> QuerySet[IdempotencyKey]:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from accounts.login_models import ActiveLogin
 from accounts.models import (
     ADDRESS_MAX_CHARACTERS,
     Deletion,
@@ -18,6 +19,8 @@ from accounts.models import (
 )
 from accounts.password_rules import PASSWORD_MAX_CHARACTERS
 from api.fields import Address, Text, Url
+
+CODE_MAX_CHARACTERS = 64
 
 
 def address_field(**options: Any) -> Address:
@@ -68,6 +71,13 @@ class LoginIn(serializers.Serializer[Any]):
 
     email = Text(max_length=ADDRESS_MAX_CHARACTERS)
     password = password_field()
+    code = Text(
+        max_length=CODE_MAX_CHARACTERS,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="With two-factor authentication: a code of the app, or a recovery code",
+    )
 
 
 class LoginOut(serializers.Serializer[Any]):
@@ -98,6 +108,26 @@ class PasswordIn(serializers.Serializer[Any]):
     """The password that confirms an act."""
 
     password = password_field()
+
+
+class PasswordChangeIn(PasswordIn):
+    """The present password and the one to set."""
+
+    new_password = password_field()
+
+
+class ActiveLoginOut(serializers.ModelSerializer[ActiveLogin]):
+    """A login: a browser's session or a bearer token."""
+
+    current = serializers.SerializerMethodField(help_text="Whether this request came with it")
+
+    class Meta:
+        model = ActiveLogin
+        fields = ("id", "kind", "client", "created_at", "last_used_at", "expires_at", "current")
+
+    def get_current(self, login: ActiveLogin) -> bool:
+        """Say whether the request came with this login."""
+        return bool(str(login.pk) == self.context["current"])
 
 
 class StartedOut(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts import deletion, export, forgetting, passwords, push, signup, webhooks
+from accounts import deletion, export, forgetting, notices, passwords, push, signup, webhooks
 from jobs.declare import job
 
 
@@ -24,6 +24,18 @@ def warn_owner(user_id: str) -> None:
 def send_reset(user_id: str) -> None:
     """Mail the link that sets a new password."""
     passwords.send_reset(user_id)
+
+
+@job("accounts.send_notice", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
+def send_notice(user_id: str, notice: str) -> None:
+    """Tell a user of what was done to the account."""
+    notices.send(user_id, notice)
+
+
+@job("accounts.send_deletion_notice", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
+def send_deletion_notice(deletion_id: str) -> None:
+    """Tell a user who leaves that the deletion has begun."""
+    notices.send_deletion_notice(deletion_id)
 
 
 @job("accounts.send_push", queue="push", soft_seconds=40, hard_seconds=50)

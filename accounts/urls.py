@@ -1,6 +1,6 @@
 """Paths of the accounts API, below `api/`."""
 
-from accounts import views, webhook_views
+from accounts import session_views, views, webhook_views
 from api.routes import route
 
 app_name = "accounts"
@@ -16,6 +16,9 @@ urlpatterns = [
     route("password-reset", views.PasswordReset.as_view(), name="password-reset"),
     route("password-reset/confirm", views.PasswordResetConfirm.as_view(), name="password-reset-confirm"),
     route("account", views.Account.as_view(), name="account"),
+    route("account/password", session_views.Password.as_view(), name="password"),
+    route("account/sessions", session_views.Sessions.as_view(), name="sessions"),
+    route(f"account/sessions/{UUID_PATTERN}", session_views.OwnSession.as_view(), name="session"),
     route("account/export", views.Exports.as_view(), name="exports"),
     route(f"account/exports/{UUID_PATTERN}", views.OwnExport.as_view(), name="export"),
     route(f"account/exports/{UUID_PATTERN}/archive", views.ExportArchive.as_view(), name="export-archive"),

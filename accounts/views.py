@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 
 from accounts import (
+    active_logins,
     deletion,
     export,
     login,
@@ -30,7 +31,8 @@ from accounts import (
     throttles,
     web_push,
 )
-from accounts.doors import NOTHING, Door, OpenDoor, asker
+from accounts.doors import LIMITED, NOTHING, Door, OpenDoor, asker
+from accounts.login_watch import watch
 from accounts.models import Deletion, DeletionState, Export, ExportState, Project, User
 from api.idempotency import idempotent, idempotent_after
 from api.pagination import NewestFirst
@@ -38,7 +40,6 @@ from api.ranges import serve_file
 from api.schema import LOCATION
 from api.throttle import client_address
 
-LIMITED = OpenApiResponse(description="Too many tries; see Retry-After")
 UNVERIFIED = OpenApiResponse(description="The address was never proven")
 PARTS = {
     (200, "application/zip"): OpenApiTypes.BINARY,
@@ -107,7 +108,9 @@ class Login(OpenDoor):
     def post(self, request: Request) -> Response:
         """Exchange address and password for a bearer token."""
         sent = self.sent(request)
-        token, expires_at = login.log_in(cast(HttpRequest, request), sent["email"], sent["password"])
+        token, expires_at = login.log_in(
+            cast(HttpRequest, request), sent["email"], sent["password"], sent["code"]
+        )
         return Response(serializers.LoginOut({"token": token, "expires_at": expires_at}).data)
 
 
@@ -214,6 +217,12 @@ class Exports(generics.GenericAPIView[Export]):
     """Exports of the account."""
 
     serializer_class = serializers.StartedOut
+    queryset = Export.objects.none()
+    made_can_be_deleted = True
+
+    def get_queryset(self) -> QuerySet[Export]:
+        """Return the asker's exports."""
+        return queries.exports_of(asker(self.request).pk)
 
     @extend_schema(
         operation_id="account_export",
@@ -255,9 +264,14 @@ class ExportArchive(OwnExport):
     @extend_schema(operation_id="account_export_archive", responses=PARTS)
     def get(self, request: Request, id: str) -> HttpResponseBase:  # type: ignore[override]  # noqa: A002
         """Download the ZIP."""
+        holds = watch(active_logins.login_id_of(request, request.auth))
         with export.archive(self.get_object()) as path:
             return async_to_sync(serve_file)(
-                cast(HttpRequest, request), path, "application/zip", save_as="offstage-export.zip"
+                cast(HttpRequest, request),
+                path,
+                "application/zip",
+                save_as="offstage-export.zip",
+                still_allowed=holds,
             )
 
 
@@ -267,6 +281,7 @@ class Projects(generics.ListCreateAPIView[Project]):
     serializer_class = serializers.ProjectOut
     queryset = Project.objects.none()
     pagination_class = NewestFirst
+    made_can_be_deleted = True
 
     def get_queryset(self) -> QuerySet[Project]:
         """Return the asker's projects."""

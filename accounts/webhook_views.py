@@ -19,6 +19,7 @@ class Webhooks(generics.ListAPIView[Webhook]):
     serializer_class = serializers.WebhookOut
     queryset = Webhook.objects.none()
     pagination_class = NewestFirst
+    made_can_be_deleted = True
 
     def get_queryset(self) -> QuerySet[Webhook]:
         """Return the asker's webhooks."""

@@ -14,6 +14,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, TypeVar
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -40,7 +41,9 @@ type_of_view = Callable[Concatenate[Any, Request, ...], HttpResponseBase]
 def idempotent(method: type_of_view) -> type_of_view:
     """Return the view method `method` with Idempotency-Key understood; without the header it is as before.
 
-    Only an answer below 400 is kept, and its effect with it: the cause of a refusal may be mended.
+    Only an answer below 400 is kept, and its effect with it: the cause of a refusal may be mended. Where the view says
+    `made_can_be_deleted` and its queryset has no row of the kept answer's `id` any more, a resend gets 410 instead of
+    that answer: a secret of what was made must not be shown once it is deleted.
     """
 
     @wraps(method)
@@ -48,8 +51,9 @@ def idempotent(method: type_of_view) -> type_of_view:
         key = key_of(request)
         if key is None:
             return method(view, request, *args, **kwargs)
-        claim = Claim(_owner(request), _operation(request), key, payload_hash(request))
-        return once(claim, lambda: method(view, request, *args, **kwargs))
+        claim = Claim(_owner(request), _operation(request), key, payload_hashes(request))
+        exists = _looks_for_made(view) if getattr(view, "made_can_be_deleted", False) else None
+        return once(claim, lambda: method(view, request, *args, **kwargs), exists=exists)
 
     keyed.is_idempotent = True  # type: ignore[attr-defined]  # read by config.openapi, which documents the header
     return keyed
@@ -74,6 +78,10 @@ def idempotent_after(prepare: Callable[[Any, Request], Any]) -> Callable[[type_o
     return decorated
 
 
+def _looks_for_made(view: Any) -> Callable[[str], bool]:
+    return lambda made_id: bool(view.get_queryset().filter(pk=made_id).exists())
+
+
 def key_of(request: HttpRequest | Request) -> str | None:
     """Return the request's Idempotency-Key, None where it has none. Raises Refused for one that is not sane."""
     key = request.headers.get("Idempotency-Key")
@@ -82,12 +90,17 @@ def key_of(request: HttpRequest | Request) -> str | None:
     return key
 
 
-def once(claim: "Claim", make_answer: Callable[[], Answer]) -> Answer | HttpResponse:
-    """Return the answer that the claim's key already has, else the one made now, kept with its effect."""
+def once(
+    claim: "Claim", make_answer: Callable[[], Answer], *, exists: Callable[[str], bool] | None = None
+) -> Answer | HttpResponse:
+    """Return the answer that the claim's key already has, else the one made now, kept with its effect.
+
+    Raises Refused (410) where `exists` says that what the kept answer made is deleted.
+    """
     with transaction.atomic():
         kept = claim.take()
         if kept is not None:
-            return _replayed(kept)
+            return _replayed(kept, exists)
         answer = make_answer()
         if answer.status_code < HTTPStatus.BAD_REQUEST:
             claim.keep(answer)
@@ -103,12 +116,12 @@ def forget_expired(now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request's hold on its key: asker, operation, key and payload."""
+    """One request's hold on its key: asker, operation, key and the fingerprints of its payload."""
 
     owner: str
     operation: str
     key: str
-    request_hash: str
+    request_hashes: tuple[str, ...]
 
     def take(self) -> IdempotencyKey | None:
         """Lock the key until the transaction ends and return the answer it already has.
@@ -123,7 +136,7 @@ class Claim:
         if kept.created_at < timezone.now() - KEPT_FOR:
             kept.delete()
             return None
-        if kept.request_hash != self.request_hash:
+        if kept.request_hash not in self.request_hashes:
             raise Refused("This Idempotency-Key was used for a different request.", status=422)
         return kept
 
@@ -134,7 +147,7 @@ class Claim:
             owner=self.owner,
             operation=self.operation,
             key=self.key,
-            request_hash=self.request_hash,
+            request_hash=self.request_hashes[0],
             status=answer.status_code,
             body=sealing.seal(body.decode()),
             location=answer.headers.get("Location", ""),
@@ -146,18 +159,21 @@ class Claim:
         return int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
 
 
-def payload_hash(request: Request) -> str:
-    """Return a fingerprint of what was sent: equal for a resend, whatever its boundary or order of fields.
+def payload_hashes(request: Request) -> tuple[str, ...]:
+    """Return the fingerprints of what was sent: equal for a resend, whatever its boundary or order of fields.
 
     Keyed with SECRET_KEY, for a payload may hold a password and the fingerprint is stored. Of a file count name,
     length and contents, of a long one the first and last MiB: reading 4 GiB twice would double the upload's cost.
     """
-    return fingerprint(_canonical(request))
+    return fingerprints(_canonical(request))
 
 
-def fingerprint(payload: str) -> str:
-    """Return the keyed fingerprint of a payload."""
-    return salted_hmac("api.idempotency", payload, algorithm="sha256").hexdigest()
+def fingerprints(payload: str) -> tuple[str, ...]:
+    """Return the keyed fingerprints of a payload: first that of SECRET_KEY, then those of its fallbacks."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return tuple(
+        salted_hmac("api.idempotency", payload, secret=key, algorithm="sha256").hexdigest() for key in keys
+    )
 
 
 def owned_by(user_id: object) -> str:
@@ -200,9 +216,12 @@ def _operation(request: Request) -> str:
     return f"{request.method} {request.path.rstrip('/')}"
 
 
-def _replayed(kept: IdempotencyKey) -> HttpResponse:
+def _replayed(kept: IdempotencyKey, exists: Callable[[str], bool] | None) -> HttpResponse:
     # Not Unreadable: under another SECRET_KEY the payload's fingerprint is another one, which was refused before.
-    answer = HttpResponse(sealing.unseal(kept.body), status=kept.status, content_type="application/json")
+    body = sealing.unseal(kept.body)
+    if exists is not None and not exists(json.loads(body)["id"]):
+        raise Refused("What the first request with this Idempotency-Key made was deleted.", status=410)
+    answer = HttpResponse(body, status=kept.status, content_type="application/json")
     answer.headers[REPLAYED] = "true"
     if kept.location:
         answer.headers["Location"] = kept.location

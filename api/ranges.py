@@ -6,7 +6,8 @@ Django's FileResponse knows no Range, and under ASGI it reads the whole file int
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -17,6 +18,9 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_http_date_safe
 
 PIECE_BYTES = 256 * 1024
+ASKED_EVERY_SECONDS = 2.0
+"""How often a download asks whether it may go on."""
+StillAllowed = Callable[[], Awaitable[bool]]
 # Python refuses to read a number of more than 4300 digits.
 BYTE_RANGE = re.compile(r"bytes=\s*(\d{0,999})-(\d{0,999})\s*", re.ASCII)
 CONTENT_TYPES = {
@@ -51,12 +55,18 @@ class Span:
 
 
 async def serve_file(
-    request: HttpRequest, path: Path, content_type: str | None = None, *, save_as: str | None = None
+    request: HttpRequest,
+    path: Path,
+    content_type: str | None = None,
+    *,
+    save_as: str | None = None,
+    still_allowed: StillAllowed | None = None,
 ) -> HttpResponseBase:
     """Return the file as the request asks for it: 200, 206, 304, 412 or 416; raises Http404 where there is none.
 
     The caller has checked that `path` may be seen. `save_as` makes a browser store it under that name. Sent in
-    pieces, so that memory does not grow with the file. Source: RFC 9110, sections 13 and 14.
+    pieces, so that memory does not grow with the file. Where `still_allowed` is given it is asked every two seconds,
+    and the response is cut off once it says no. Source: RFC 9110, sections 13 and 14.
     """
     try:
         file = await asyncio.to_thread(path.open, "rb")
@@ -84,7 +94,7 @@ async def serve_file(
     if request.method == "HEAD":
         file.close()
         return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(Pieces(file, span), status=status, headers=headers)
+    return StreamingHttpResponse(Pieces(file, span, still_allowed), status=status, headers=headers)
 
 
 def content_type_of(path: Path) -> str:
@@ -137,17 +147,29 @@ def _headers(etag: str, modified: int, save_as: str | None) -> dict[str, str]:
 class Pieces:
     """The bytes of a span, read as they are wanted. Django closes it with the answer, were it never read."""
 
-    def __init__(self, file: BinaryIO, span: Span) -> None:
+    def __init__(self, file: BinaryIO, span: Span, still_allowed: StillAllowed | None = None) -> None:
         self._file = file
         self._span = span
+        self._still_allowed = still_allowed
+        self._asked_at = time.monotonic()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the span in pieces; a file that was cut off under us ends it early, and Content-Length tells."""
         await asyncio.to_thread(self._file.seek, self._span.first)
         left = self._span.length_bytes
-        while left > 0 and (piece := await asyncio.to_thread(self._file.read, min(PIECE_BYTES, left))):
+        while (
+            left > 0
+            and await self._is_allowed()
+            and (piece := await asyncio.to_thread(self._file.read, min(PIECE_BYTES, left)))
+        ):
             left -= len(piece)
             yield piece
+
+    async def _is_allowed(self) -> bool:
+        if self._still_allowed is None or time.monotonic() - self._asked_at < ASKED_EVERY_SECONDS:
+            return True
+        self._asked_at = time.monotonic()
+        return await self._still_allowed()
 
     def close(self) -> None:
         """Close the file."""

@@ -16,6 +16,7 @@ ERRORS = {
     "403": "Not allowed",
     "404": "Not found, or someone else's",
     "409": "The present state does not allow it",
+    "410": "What the first request with this Idempotency-Key made was deleted",
     "413": "The body is larger than is read here",
     "415": "The body is of a type that is not read here",
     "422": "The Idempotency-Key was used for a different request",
@@ -114,7 +115,9 @@ class OffstageSchema(AutoSchema):
         )
         security = operation.get("security", [])
         is_for_users = bool(security) and {} not in security
-        is_for_staff = IsAdminUser in self.view.permission_classes
+        is_for_staff = any(
+            isinstance(each, type) and issubclass(each, IsAdminUser) for each in self.view.permission_classes
+        )
         # A session's cookie alone may change nothing: without a CSRF token it gets 403.
         may_be_forbidden = is_for_staff or (is_for_users and self.method not in SAFE_METHODS)
         asks_for_one = "{" in self.path
@@ -124,6 +127,7 @@ class OffstageSchema(AutoSchema):
             "403": may_be_forbidden,
             "404": asks_for_one,
             "409": self._is_idempotent() or (asks_for_one and self.method == "POST"),
+            "410": self._is_idempotent() and getattr(self.view, "made_can_be_deleted", False),
             "413": reads_body,
             "415": reads_body,
             "422": self._is_idempotent(),

@@ -78,6 +78,7 @@ class Web:
     """What Django needs to know to answer browsers safely."""
 
     secret_key: str | None = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     debug: bool
     allowed_hosts: tuple[str, ...]
     public_url: str
@@ -90,6 +91,12 @@ class Web:
     login_max_failures_per_account: int
     password_hashes_at_once: int
     password_hash_wait_seconds: float
+    session_idle_minutes: int
+    session_max_hours: int
+    token_idle_days: int
+    token_days: int
+    event_streams_per_user: int
+    staff_two_factor_required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +324,7 @@ def _read(get: _Reader) -> Env:
     )
     web = Web(
         secret_key=get.optional("SECRET_KEY", str, secret=True),
+        secret_key_fallbacks=get("SECRET_KEY_FALLBACKS", "", _words, secret=True),
         debug=get("DEBUG", "false", _yes_or_no),
         allowed_hosts=get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", _words),
         public_url=get("PUBLIC_URL", f"http://127.0.0.1:{ports.web}", _web_address),
@@ -334,6 +342,12 @@ def _read(get: _Reader) -> Env:
         login_max_failures_per_account=get("LOGIN_MAX_FAILURES_PER_ACCOUNT", "100", _whole(1, 100_000)),
         password_hashes_at_once=get("PASSWORD_HASHES_AT_ONCE", "2", _whole(1, 512)),
         password_hash_wait_seconds=get("PASSWORD_HASH_WAIT_SECONDS", "10", _seconds(0.1, 60)),
+        session_idle_minutes=get("SESSION_IDLE_MINUTES", "120", _whole(2, 525_600)),
+        session_max_hours=get("SESSION_MAX_HOURS", "12", _whole(1, 8760)),
+        token_idle_days=get("TOKEN_IDLE_DAYS", "14", _whole(1, 3650)),
+        token_days=get("TOKEN_DAYS", "30", _whole(1, 3650)),
+        event_streams_per_user=get("EVENT_STREAMS_PER_USER", "20", _whole(1, 10_000)),
+        staff_two_factor_required=get("STAFF_TWO_FACTOR_REQUIRED", "false", _yes_or_no),
     )
     requests = Requests(
         head_seconds=get("REQUEST_HEAD_SECONDS", "10", _seconds(0.1, 3600)),

@@ -20,6 +20,7 @@ SPECTACULAR_SETTINGS = {
         "DeletionState": "accounts.models.DeletionState",
         "DeletionStepName": "accounts.models.StepName",
         "ExportState": "accounts.models.ExportState",
+        "LoginKind": "accounts.login_models.LoginKind",
         "JobState": "jobs.states.JobState",
         "RetryableJobState": (("dead", "Dead"), ("cancelled", "Cancelled")),
         "ReportKind": "reports.models.ReportKind",
@@ -55,7 +56,7 @@ def finish(result: Schema, generator: Any, request: Any, public: bool) -> Schema
     result["paths"] = {path.rstrip("/"): item for path, item in result["paths"].items()}
     if "/api/videos/{id}" in result["paths"]:
         events = _events(result)
-        document_refusals(events, {"401", "404", "503"})
+        document_refusals(events, {"401", "404", "429", "503"})
         result["paths"]["/api/videos/{id}/events"] = {"get": events}
         add_uploads(result)
     components = result.setdefault("components", {})

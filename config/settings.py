@@ -15,6 +15,7 @@ URLS = services.urls(ENV)
 
 BASE_DIR = env.ROOT
 SECRET_KEY = ENV.web.secret_key or keys.secret_key(ENV.data)
+SECRET_KEY_FALLBACKS = list(ENV.web.secret_key_fallbacks)  # read what the present key no longer writes
 DEBUG = ENV.web.debug
 ALLOWED_HOSTS = list(ENV.web.allowed_hosts)
 PUBLIC_URL = ENV.web.public_url
@@ -36,7 +37,7 @@ INSTALLED_APPS = [
     "accounts",
     "api",
     "jobs",
-    "django.contrib.admin",
+    "accounts.admin_app.StaffAdminConfig",  # Django's admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -126,7 +127,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.password_validators.OwnWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-TOKEN_DAYS = 30
+TOKEN_DAYS = ENV.web.token_days
+TOKEN_IDLE_DAYS = ENV.web.token_idle_days
+STAFF_TWO_FACTOR_REQUIRED = ENV.web.staff_two_factor_required
 VERIFY_TOKEN_DAYS = 3
 ANONYMOUS_BODY_MAX_BYTES = ENV.requests.anonymous_body_max_bytes
 BODY_MIN_BYTES_PER_SECOND = ENV.requests.body_min_bytes_per_second
@@ -139,6 +142,7 @@ LOGIN_ACCOUNT_LOCK_MINUTES = 60
 KNOWN_CLIENT_DAYS = 90
 PASSWORD_HASHES_AT_ONCE = ENV.web.password_hashes_at_once
 PASSWORD_HASH_WAIT_SECONDS = ENV.web.password_hash_wait_seconds
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 (the default model; migrations of ours refer to it by this name)
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=TOKEN_DAYS),
@@ -159,6 +163,11 @@ WEBHOOK_PRIVATE_ORIGINS = ENV.webhooks.private_origins
 
 HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_ENGINE = "accounts.sessions"
+SESSION_IDLE_MINUTES = ENV.web.session_idle_minutes
+SESSION_MAX_HOURS = ENV.web.session_max_hours
+# The cookie lives as long as a session may; the row in the database ends it earlier.
+SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600
+EVENT_STREAMS_PER_USER = ENV.web.event_streams_per_user
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

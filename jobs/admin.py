@@ -33,8 +33,8 @@ class _ReadOnly:
         return False
 
     def has_view_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
-        """Every member of staff, as in the API."""
-        return bool(request.user.is_active and request.user.is_staff)
+        """Staff with the permission to view jobs, as in the API."""
+        return request.user.has_perm("jobs.view_job")
 
 
 class Errors(_ReadOnly, admin.StackedInline[JobError, Job]):
@@ -126,12 +126,12 @@ class JobAdmin(_ReadOnly, admin.ModelAdmin[Job]):
         """Return every field."""
         return [field.name for field in Job._meta.fields]  # noqa: SLF001 - Django's documented way
 
-    @admin.action(description="Retry the selected dead or cancelled jobs", permissions=["view"])
+    @admin.action(description="Retry the selected dead or cancelled jobs", permissions=["operate"])
     def retry(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         """Queue the selected ones again."""
         self._tell(request, bulk.retry(jobs), "queued again", "Only dead and cancelled jobs can be retried.")
 
-    @admin.action(description="Cancel the selected unfinished jobs", permissions=["view"])
+    @admin.action(description="Cancel the selected unfinished jobs", permissions=["operate"])
     def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         """Cancel the selected ones."""
         self._tell(request, bulk.cancel(jobs), "cancelled or asked to stop", "All of them are finished.")
@@ -139,6 +139,10 @@ class JobAdmin(_ReadOnly, admin.ModelAdmin[Job]):
     def _tell(self, request: HttpRequest, count: int, done: str, otherwise: str) -> None:
         text, level = (f"{count} {done}.", messages.SUCCESS) if count else (otherwise, messages.WARNING)
         self.message_user(request, text, level)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Staff with the permission to operate jobs, as in the API."""
+        return request.user.has_perm("jobs.operate_job")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """As for one job."""

@@ -63,6 +63,7 @@ class Job(models.Model):
     class Meta:
         db_table = "jobs_job"
         ordering = ("-created_at", "-id")
+        permissions = (("operate_job", "Can retry and cancel jobs"),)  # Django makes view_job by itself
         constraints = [
             models.CheckConstraint(condition=Q(state__in=JobState.values), name="jobs_job_state_known"),
             models.CheckConstraint(

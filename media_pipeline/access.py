@@ -1,6 +1,7 @@
 """Who asks, for the plain async views: the same token or session cookie as everywhere else."""
 
 from collections.abc import MutableMapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -16,18 +17,30 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from accounts import active_logins
 from accounts.bearer import BearerAuthentication
 from accounts.models import User
+from accounts.sessions import LOGIN_ID
 from api.connections import lent
 from api.errors import Refused
 
 
-async def user_id_of(request: HttpRequest) -> UUID | None:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who a request is from, and the login that it came with."""
+
+    user_id: UUID
+    login_id: str | None
+
+
+async def reader_of(request: HttpRequest) -> Reader | None:
     """Return who asks, None for a stranger or a token that does not hold."""
     if "Authorization" in request.headers:
         return await sync_to_async(_by_token)(request)
     user: Any = await request.auser()
-    return user.pk if user.is_authenticated and user.is_active else None
+    if not (user.is_authenticated and user.is_active):
+        return None
+    return Reader(user.pk, await request.session.aget(LOGIN_ID))
 
 
 @lent
@@ -61,7 +74,8 @@ def sender_of(scope: MutableMapping[str, Any]) -> UUID:
     """
     request = _without_body(scope)
     if "Authorization" in request.headers:
-        user_id = _by_token(request)
+        reader = _by_token(request)
+        user_id = reader.user_id if reader else None
     else:
         user: Any = request.user
         user_id = user.pk if user.is_authenticated and user.is_active else None
@@ -97,9 +111,9 @@ def _nothing(_request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-def _by_token(request: HttpRequest) -> UUID | None:
+def _by_token(request: HttpRequest) -> Reader | None:
     try:
         found: Any = BearerAuthentication().authenticate(request)
     except AuthenticationFailed:
         return None
-    return None if found is None else found[0].pk
+    return None if found is None else Reader(found[0].pk, active_logins.login_id_of(request, found[1]))

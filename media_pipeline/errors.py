@@ -38,6 +38,13 @@ class WrongState(Conflict):
     """The film's state does not allow what was asked for."""
 
 
+class TooManyStreams(TooMany):
+    """The user has as many event streams open as one may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} event streams open, and may not have more.", retry_after=5)
+
+
 # Resumable uploads, with the statuses that tus 1.0 and its servers give.
 
 

@@ -2,17 +2,19 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
+from accounts.login_watch import watch
 from api.connections import lent
 from api.methods import only
-from media_pipeline import announcements, queries
-from media_pipeline.access import user_id_of
+from media_pipeline import announcements, open_streams, queries
+from media_pipeline.access import Reader, reader_of
 from media_pipeline.serializers import VideoSerializer
 
 # An announcement may be lost: the row is read again after so long at the latest.
@@ -27,19 +29,20 @@ _RETRY_MILLISECONDS: Final = 2000
 @only("GET")
 async def events(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa: A002 - the path's word
     """Answer with the film now and after each change, then `end`."""
-    owner_id = await user_id_of(request)
-    if owner_id is None:
+    reader = await reader_of(request)
+    if reader is None:
         return JsonResponse(
             {"detail": "Authentication credentials were not provided."},
             status=401,
             headers={"WWW-Authenticate": "Bearer"},
         )
-    seen = await _snapshot(request, owner_id, id)
-    if seen is None:
+    if await _snapshot(request, reader.user_id, id) is None:
         return JsonResponse({"detail": "Not found."}, status=404)
-    stream = _stream(request, owner_id, id, request.headers.get("Last-Event-ID", ""))
+    place = open_streams.Place(reader.user_id)
+    await place.take()
+    stream = _stream(request, reader, id, place)
     return StreamingHttpResponse(
-        stream,
+        _in_its_place(place, stream),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
@@ -54,13 +57,29 @@ class Snapshot:
         self.body = body
 
 
-async def _stream(request: HttpRequest, owner_id: UUID, video_id: str, last_id: str) -> AsyncIterator[str]:
+async def _in_its_place(place: open_streams.Place, stream: AsyncGenerator[str]) -> AsyncIterator[str]:
+    """Yield the stream's events, and give its place back when it ends or its client goes away."""
+    try:
+        async with aclosing(stream):
+            async for event in stream:
+                yield event
+    finally:
+        await place.give_back()
+
+
+async def _stream(
+    request: HttpRequest, reader: Reader, video_id: str, place: open_streams.Place
+) -> AsyncGenerator[str]:
+    holds, last_id = watch(reader.login_id), request.headers.get("Last-Event-ID", "")
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
     spoken_at = time.monotonic()
     # Listening begins before the first look: a change between the two is heard.
     async with announcements.listening(video_id) as ear:
         while True:
-            now = await _snapshot(request, owner_id, video_id)
+            if not await holds():
+                yield _event("end", last_id, json.dumps({"detail": "Logged out."}))
+                return
+            now = await _snapshot(request, reader.user_id, video_id)
             if now is None:
                 # Deleted meanwhile.
                 yield _event("end", last_id, json.dumps({"detail": "Not found."}))
@@ -74,6 +93,7 @@ async def _stream(request: HttpRequest, owner_id: UUID, video_id: str, last_id: 
             if time.monotonic() - spoken_at > _PING_SECONDS:
                 yield ": ping\n\n"
                 spoken_at = time.monotonic()
+            await place.renew()
             await ear.wait(_RE_READ_SECONDS)
             await ear.rest(_CALM_SECONDS)
 

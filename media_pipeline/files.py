@@ -3,19 +3,31 @@
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponseBase
 
+from accounts.login_watch import watch
+from api.connections import lent
 from api.methods import only
-from api.ranges import serve_file
+from api.ranges import StillAllowed, serve_file
 from media_pipeline import queries, storage
-from media_pipeline.access import user_id_of
+from media_pipeline.access import Reader, reader_of
 
 
 @only("GET", "HEAD")
 async def file(request: HttpRequest, id: str, path: str) -> HttpResponseBase:  # noqa: A002 - the path's word
     """Answer with an output file. Relative URIs inside playlists resolve below the same film."""
-    owner_id = await user_id_of(request)
-    if owner_id is None or not await queries.videos_of(owner_id).filter(pk=id).aexists():
+    reader = await reader_of(request)
+    if reader is None or not await queries.videos_of(reader.user_id).filter(pk=id).aexists():
         raise Http404
     found = await sync_to_async(storage.output_file, thread_sensitive=False)(id, path)
     if found is None:
         raise Http404
-    return await serve_file(request, found)
+    return await serve_file(request, found, still_allowed=_watched(reader, id))
+
+
+def _watched(reader: Reader, video_id: str) -> StillAllowed:
+    """Return what ends the download once the login or the video is gone."""
+    holds = watch(reader.login_id)
+
+    async def is_allowed() -> bool:
+        return await holds() and await lent(queries.is_owned)(reader.user_id, video_id)
+
+    return is_allowed

@@ -34,6 +34,11 @@ def video_of(owner_id: UUID | None, video_id: UUID | str) -> Video | None:
     return videos_of(owner_id).filter(pk=video_id).first()
 
 
+def is_owned(owner_id: UUID, video_id: UUID | str) -> bool:
+    """Say whether there is such a film of the owner's."""
+    return Video.objects.filter(owner_id=owner_id, pk=video_id).exists()
+
+
 def with_upload(owner_id: UUID | None) -> QuerySet[Video]:
     """Films of one owner whose upload is still there."""
     return Video.objects.filter(owner_id=owner_id).exclude(source="").order_by("pk")

@@ -15,7 +15,7 @@ from accounts.models import User
 from api import answers
 from api.connections import lent
 from api.errors import Refused
-from api.idempotency import REPLAYED, Claim, fingerprint, key_of, once, owned_by
+from api.idempotency import REPLAYED, Claim, fingerprints, key_of, once, owned_by
 from media_pipeline import queries, resumable, tus_headers, upload_stream
 from media_pipeline.access import caller
 from media_pipeline.errors import CutOff
@@ -113,7 +113,7 @@ def _begin(request: HttpRequest, owner: User, length: int, metadata: str) -> Htt
     key = key_of(request)
     if key is None:
         return begun()
-    payload = fingerprint(json.dumps([length, metadata]))
+    payload = fingerprints(json.dumps([length, metadata]))
     return once(Claim(owned_by(owner.pk), f"POST {upload_stream.PATH}", key, payload), begun)
 
 

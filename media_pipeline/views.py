@@ -50,6 +50,7 @@ class Videos(_OwnVideos):
     """The list, and the door for new ones."""
 
     pagination_class = NewestFirst
+    made_can_be_deleted = True
     parser_classes = (MultiPartParser, Json)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:

@@ -8,7 +8,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,13 +15,15 @@ from api.errors import NotFound
 from api.idempotency import idempotent
 from api.ranges import content_type_of
 from api.schema import LOCATION
+from jobs.api.permissions import StaffWithPermission
 from reports import files, queries, wishes
 from reports.models import Report, ReportKind
 from reports.serializers import ReportSerializer, WishSerializer
 
 
 class _StaffView(GenericAPIView[Report]):
-    permission_classes = (IsAdminUser,)
+    permission_classes = (StaffWithPermission,)
+    permission_needed = "reports.view_report"
     queryset = Report.objects.none()
     serializer_class = ReportSerializer
 
@@ -36,6 +37,11 @@ class _StaffView(GenericAPIView[Report]):
 
 class Reports(_StaffView):
     """The list, and the door for new ones."""
+
+    @property
+    def permission_needed(self) -> str:  # type: ignore[override]  # by method here
+        """Return the permission to see reports, or to ask for one."""
+        return "reports.add_report" if self.request.method == "POST" else "reports.view_report"
 
     @extend_schema(operation_id="reports_list", responses=ReportSerializer(many=True))
     def get(self, request: Request) -> Response:

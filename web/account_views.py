@@ -15,13 +15,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import login, passwords, profile, queries, signup
+from accounts import active_logins, login, passwords, profile, queries, signup, two_factor
 from accounts.models import User
 from api.throttle import client_address, guard
 from web import link_tokens
 from web.forms import AccessibleForm, AddressForm, LoginForm, NameForm, NewPasswordForm, SignupForm, TokenForm
 
 SHOWN_EXPORTS = 3
+SHOWN_LOGINS = 20
 
 read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -45,14 +46,15 @@ def mail_sent(request: HttpRequest) -> HttpResponse:
     return render(request, "web/mail_sent.html")
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @read_or_send
 def log_in(request: HttpRequest) -> HttpResponse:
     """Begin a session."""
     form = LoginForm(request.POST or None)
     if form.is_valid():
         with form.refusals():
-            user = login.prove(request, form.cleaned_data["email"], form.cleaned_data["password"])
+            sent = form.cleaned_data
+            user = login.prove(request, sent["email"], sent["password"], sent["code"])
             start_session(request, user)
     return _page(request, "login", form, next=_next(request)) if _is_open(form) else redirect(_next(request))
 
@@ -130,7 +132,14 @@ def account(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Saved.")
         return redirect("account")
     exports = queries.exports_of(user.pk).order_by("-created_at")[:SHOWN_EXPORTS]
-    return _page(request, "account", form, exports=exports)
+    logins = queries.living_logins_of(user.pk, timezone.now())[:SHOWN_LOGINS]
+    shown: dict[str, object] = {
+        "exports": exports,
+        "logins": logins,
+        "current_login": active_logins.login_id_of(request),
+        "has_two_factor": two_factor.is_on(user),
+    }
+    return _page(request, "account", form, **shown)
 
 
 def _is_open(form: AccessibleForm) -> bool:

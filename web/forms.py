@@ -53,10 +53,10 @@ def _password(label: str, autocomplete: str, help_text: str = "") -> forms.CharF
     )
 
 
-def _new_password() -> forms.CharField:
+def _new_password(label: str = "Password") -> forms.CharField:
     length = settings.PASSWORD_MIN_CHARACTERS
     rules = f"At least {length} characters; not a common password, and not your name or address."
-    return _password("Password", "new-password", rules)
+    return _password(label, "new-password", rules)
 
 
 class SignupForm(AccessibleForm):
@@ -72,11 +72,24 @@ class SignupForm(AccessibleForm):
     password = _new_password()
 
 
+def _code(label: str, help_text: str, *, required: bool = True) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=64,
+        required=required,
+        help_text=help_text,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
+    )
+
+
 class LoginForm(AccessibleForm):
     """Coming back."""
 
     email = _email()
     password = _password("Password", "current-password")
+    code = _code(
+        "Code", "Only with two-factor authentication: from your app, or a recovery code.", required=False
+    )
 
 
 class AddressForm(AccessibleForm):
@@ -109,6 +122,31 @@ class DeletionForm(AccessibleForm):
     """Leaving for good."""
 
     password = _password("Your password", "current-password")
+
+
+class PasswordChangeForm(AccessibleForm):
+    """Another password."""
+
+    password = _password("Present password", "current-password")
+    new_password = _new_password("New password")
+
+
+class ConfirmationForm(AccessibleForm):
+    """The password that confirms an act."""
+
+    password = _password("Your password", "current-password")
+
+
+class CodeForm(AccessibleForm):
+    """The first code of an authenticator app."""
+
+    code = _code("Code", "The six digits that the app shows now.")
+
+
+class SecondFactorForm(ConfirmationForm):
+    """Password and code."""
+
+    code = _code("Code", "From your app, or a recovery code.")
 
 
 class UploadForm(AccessibleForm):

@@ -1,7 +1,15 @@
 """Paths of the pages."""
 
 from api.routes import route
-from web import account_views, departure_views, home_views, mailbox_views, video_views
+from web import (
+    account_views,
+    departure_views,
+    home_views,
+    mailbox_views,
+    security_views,
+    two_factor_views,
+    video_views,
+)
 
 VIDEO = "videos/(?P<id>[0-9a-f-]{36})"
 MAIL = r"(?P<id>[\w-]{1,64})"
@@ -17,6 +25,13 @@ urlpatterns = [
     route("forgot-password", account_views.forgot_password, name="forgot_password"),
     route("reset-password", account_views.reset_password, name="reset_password"),
     route("account", account_views.account, name="account"),
+    route("account/password", security_views.change_password, name="change_password"),
+    route("account/sessions/end-others", security_views.end_other_logins, name="end_other_logins"),
+    route("account/sessions/(?P<id>[0-9a-f-]{36})/end", security_views.end_login, name="end_login"),
+    route("account/two-factor", two_factor_views.overview, name="two_factor"),
+    route("account/two-factor/begin", two_factor_views.begin, name="two_factor_begin"),
+    route("account/two-factor/confirm", two_factor_views.confirm, name="two_factor_confirm"),
+    route("account/two-factor/off", two_factor_views.switch_off, name="two_factor_off"),
     route("account/export", departure_views.ask_export, name="ask_export"),
     route("account/delete", departure_views.leave, name="leave"),
     route("account/deletions/(?P<id>[0-9a-f-]{36})", departure_views.leaving, name="leaving"),

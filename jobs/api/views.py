@@ -8,11 +8,11 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import control, listing
+from jobs.api.permissions import StaffWithPermission
 from jobs.api.serializers import (
     JobSerializer,
     JobWithTracebacksSerializer,
@@ -30,7 +30,8 @@ class WrongState(APIException):
 
 
 class _StaffView(GenericAPIView[Job]):
-    permission_classes = (IsAdminUser,)
+    permission_classes = (StaffWithPermission,)
+    permission_needed = "jobs.view_job"
     queryset = Job.objects.none()
     serializer_class = JobSerializer
 
@@ -68,6 +69,8 @@ class OneJob(_StaffView):
 class RetryJob(_StaffView):
     """Retry one job."""
 
+    permission_needed = "jobs.operate_job"
+
     @extend_schema(operation_id="jobs_retry", request=None, responses={202: JobWithTracebacksSerializer})
     def post(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
         """Queue a dead or cancelled job again, its attempts anew; 409 where it is neither."""
@@ -81,6 +84,8 @@ class RetryJob(_StaffView):
 class CancelJob(_StaffView):
     """Cancel one job."""
 
+    permission_needed = "jobs.operate_job"
+
     @extend_schema(operation_id="jobs_cancel", request=None, responses={202: JobWithTracebacksSerializer})
     def post(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
         """Cancel a waiting job, or ask a running one to stop; 409 where it is finished."""
@@ -91,6 +96,8 @@ class CancelJob(_StaffView):
 
 class RetryAll(_StaffView):
     """Retry many jobs."""
+
+    permission_needed = "jobs.operate_job"
 
     @extend_schema(
         operation_id="jobs_retry_all",

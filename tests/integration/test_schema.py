@@ -48,7 +48,7 @@ for state in ("queued", "dead", "cancelled", "succeeded"):
 gone, _ = person("gone")
 print("ROWS", json.dumps({{
     "user": bearer,
-    "staff": person("staff", is_staff=True)[1],
+    "staff": person("staff", is_staff=True, is_superuser=True)[1],
     "leaver": person("leaver")[1],
     "EXPORT_ID": str(written.pk),
     "REPORT_ID": str(report.pk),
@@ -111,12 +111,12 @@ def named(flag: str, names) -> list[str]:
     [
         (None, ["-n", "3", *named("--include-operation-id", FOR_ANYONE)]),
         (None, ["-n", "2", "--phases", "fuzzing", *named("--exclude-operation-id", FOR_ANYONE)]),
-        # Not logging out: that ends the token. Leaving needs the password, which is not guessed.
+        # Neither logging out nor ending a listed login: that ends the token. Leaving needs the password.
         (
             "user",
             [
                 *("-n", "3", "--exclude-path-regex", STAFFS),
-                *named("--exclude-operation-id", (*FOR_ANYONE, "logout")),
+                *named("--exclude-operation-id", (*FOR_ANYONE, "logout", "account_sessions_destroy")),
             ],
         ),
         ("user", ["-n", "1", "--phases", "fuzzing", "--include-path-regex", STAFFS]),
@@ -154,6 +154,22 @@ def test_logging_out_answers_as_documented(site):
     answer = schema["/api/logout"]["POST"].Case(headers={"Authorization": f"Bearer {token}"})
 
     assert answer.call_and_validate().status_code == 204
+
+
+def test_ending_a_login_answers_as_documented(site):
+    schema = schemathesis.openapi.from_url(f"{site.url}/api/schema")
+    sent = {"email": "user@example.net", "password": PASSWORD}
+    login = schema["/api/login"]["POST"].Case(body=sent, media_type="application/json")
+    headers = {"Authorization": f"Bearer {login.call_and_validate().json()['token']}"}
+    listed = (
+        schema["/api/account/sessions"]["GET"].Case(headers=headers).call_and_validate().json()["results"]
+    )
+    (mine,) = [each["id"] for each in listed if each["current"]]
+
+    ended = schema["/api/account/sessions/{id}"]["DELETE"].Case(path_parameters={"id": mine}, headers=headers)
+
+    assert ended.call_and_validate().status_code == 204
+    assert ended.call_and_validate().status_code == 401
 
 
 NESTED = b"[" * 100_000

@@ -1,12 +1,16 @@
 """What staff sees of accounts."""
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import tokens, webhooks
+from accounts import deletion, tokens, webhooks
 from accounts.errors import BadToken
+from accounts.login_models import ActiveLogin, RecoveryCode, TwoFactor
 from accounts.models import TokenPurpose, User
+from tests.unit.accounts.conftest import PASSWORD
+from tests.unit.accounts.test_two_factor import switched_on
 
 
 @pytest.mark.parametrize("page", ["/admin/accounts/webhook/", "/admin/accounts/webhook/{id}/change/"])
@@ -23,19 +27,57 @@ def test_staff_sees_a_webhook_without_its_secret_and_its_address(a_user, client,
     assert not [hidden for hidden in (secret, webhook.sealed_secret, "key=k") if hidden in text]
 
 
-def test_a_password_that_staff_sets_ends_every_login_and_every_link_of_the_user(a_user, client):
+@pytest.fixture
+def root(client):
     client.force_login(User.objects.create_superuser("root@example.org", "x"))
+    return client
+
+
+def test_a_password_that_staff_sets_ends_every_login_and_every_link_and_its_owner_is_told(
+    a_user, root, logged_in, asked_for
+):
     user = a_user()
-    AuthToken.objects.create(user=user)
+    token, browser = logged_in(user), Client()
+    browser.force_login(user)
     link = tokens.issue(user, TokenPurpose.RESET, timezone.now())
-    new = "set by the support desk"
+    new = "another horse, another battery"
 
-    form = {"usable_password": "true", "password1": new, "password2": new}
-    answer = client.post(f"/admin/accounts/user/{user.pk}/password/", form)
+    response = root.post(
+        f"/admin/accounts/user/{user.pk}/password/",
+        {"password1": new, "password2": new, "usable_password": "true"},
+    )
 
-    assert answer.status_code == 302
-    user.refresh_from_db()
-    assert user.check_password(new)
-    assert not AuthToken.objects.exists()
+    assert response.status_code == 302
+    assert User.objects.get(pk=user.pk).check_password(new)
+    assert [each.get("/api/account").status_code for each in (token, browser)] == [401, 401]
     with pytest.raises(BadToken):
         tokens.find(link, TokenPurpose.RESET, timezone.now())
+    assert asked_for("accounts.send_notice") == [[str(user.pk), "password_changed"]]
+
+
+def test_staff_lets_somebody_in_who_lost_phone_and_recovery_codes(a_user, root, api):
+    user = a_user()
+    switched_on(user)
+
+    root.post(f"/admin/accounts/twofactor/{user.pk}/delete/", {"post": "yes"})
+
+    assert api.post("/api/login", {"email": user.email, "password": PASSWORD}).status_code == 200
+    assert not RecoveryCode.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["activelogin", "twofactor", "deletion"])
+def test_staff_sees_neither_keys_nor_digests_of_tokens(a_user, root, logged_in, model):
+    user = a_user()
+    logged_in(user)
+    switched_on(user)
+    logged_in_at, key = ActiveLogin.objects.filter(user=user).first(), TwoFactor.objects.get()
+    begun = deletion.request_deletion(None, a_user("b@example.org"), PASSWORD)
+    begun.refresh_from_db()
+    row = {"activelogin": logged_in_at, "twofactor": key, "deletion": begun}[model]
+    ident = row.pk if row else ActiveLogin.objects.get(user__email="root@example.org").pk
+
+    page = root.get(f"/admin/accounts/{model}/{ident}/change/")
+
+    assert page.status_code == 200
+    hidden = (key.sealed_key, begun.sealed_address, *AuthToken.objects.values_list("digest", flat=True))
+    assert not [secret for secret in hidden if secret in page.content.decode()]

@@ -4,9 +4,11 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from django.utils import timezone
 
 from accounts import export, projects, webhooks
 from accounts.models import Export, PushSubscription
+from jobs.models import Job
 
 extra: dict[str, Any] = {}
 
@@ -132,3 +134,72 @@ def test_discarding_removes_row_and_file_and_twice_is_as_once(a_user):
 
     assert not export.archive_path(wanted).exists()
     assert not Export.objects.exists()
+
+
+def made(user):
+    wanted = begin(user)
+    export.write(wanted)
+    return wanted
+
+
+def test_a_new_archive_replaces_the_old_one_and_its_file(a_user):
+    user = a_user()
+    others = made(a_user("b@example.org"))
+    old = made(user)
+    new = begin(user)
+    assert export.archive_path(old).exists()  # until the new one is there
+
+    export.write(new)
+
+    assert {str(each.pk) for each in Export.objects.all()} == {others, new}
+    assert not export.archive_path(old).exists()
+    assert read(new)
+    assert read(others)
+
+
+def test_five_exports_one_after_another_leave_one_file(a_user):
+    user = a_user()
+
+    for _ in range(5):
+        last = made(user)
+
+    assert [path.stem for path in export.archive_path(last).parent.iterdir()] == [last]
+
+
+def test_an_attempt_that_was_cut_off_before_the_old_one_went_is_ended_by_the_next(a_user):
+    user = a_user()
+    old = made(user)
+    new = begin(user)
+    Export.objects.filter(pk=new).update(state="ready", finished_at=timezone.now())
+
+    export.write(new)
+
+    assert not export.archive_path(old).exists()
+    assert [str(each.pk) for each in Export.objects.all()] == [new]
+
+
+def test_two_jobs_of_a_users_exports_never_run_at_once(a_user):
+    user = a_user()
+    begin(user)
+    begin(user)
+
+    assert set(Job.objects.values_list("order_key", flat=True)) == {f"export:{user.pk}"}
+
+
+def test_its_owner_is_told_once_that_it_is_ready(a_user, asked_for):
+    user = a_user()
+    wanted = made(user)
+
+    export.write(wanted)
+
+    assert asked_for("accounts.send_notice") == [[str(user.pk), "export_ready"]]
+
+
+def test_the_archive_lists_logins_without_what_they_are_proven_by(a_user, logged_in):
+    user = a_user()
+    logged_in(user)
+
+    (login,) = json.loads(read(made(user))["logins.json"])
+
+    assert login["kind"] == "token"
+    assert not {"token", "token_id", "digest"} & set(login)

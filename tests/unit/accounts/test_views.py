@@ -5,12 +5,13 @@ import zipfile
 from io import BytesIO
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 from knox.models import AuthToken
 
 from accounts import deletion, export, projects, tokens
 from accounts.models import Deletion, Export, Project, TokenPurpose, User
+from api import ranges
 from jobs.models import Job
 from tests.push_server import Browser
 from tests.unit.accounts.conftest import PASSWORD
@@ -420,3 +421,23 @@ def test_a_push_address_inside_our_network_answers_400(a_user, as_user):
     )
 
     assert (answer.status_code, list(answer.json())) == (400, ["endpoint"])
+
+
+def test_the_download_of_an_archive_is_cut_off_when_its_login_ends(a_user, logged_in, monkeypatch):
+    monkeypatch.setattr(ranges, "ASKED_EVERY_SECONDS", -1)
+    user = a_user()
+    client = logged_in(user)
+    wanted = export.request_export(user)
+    export.write(str(wanted.pk))
+    length = 4 * ranges.PIECE_BYTES
+    export.archive_path(wanted.pk).write_bytes(bytes(length))
+
+    answer = client.get(f"/api/account/exports/{wanted.pk}/archive")
+
+    async def received():
+        pieces = aiter(answer.streaming_content)
+        count = len(await anext(pieces))
+        await sync_to_async(AuthToken.objects.all().delete)()
+        return count + sum([len(piece) async for piece in pieces])
+
+    assert async_to_sync(received)() == ranges.PIECE_BYTES

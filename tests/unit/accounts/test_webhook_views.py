@@ -129,3 +129,34 @@ def test_a_stranger_gets_401_and_is_told_how(api, method, path):
 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def create_with_key(client):
+    return client.post(
+        "/api/webhooks", {"url": "https://hooks.example.org/1"}, headers={"Idempotency-Key": "once"}
+    )
+
+
+def test_a_resend_shows_the_secret_again_while_the_webhook_is_there(a_user, as_user):
+    client = as_user(a_user())
+
+    first, second = create_with_key(client), create_with_key(client)
+
+    assert second.json() == first.json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("way", ["api", "receiver", "admin"])
+def test_the_secret_of_a_deleted_webhook_is_not_shown_again_and_no_other_is_made(a_user, as_user, way):
+    client = as_user(a_user())
+    made = create_with_key(client).json()
+    if way == "api":
+        client.delete(f"/api/webhooks/{made['id']}")
+    else:
+        Webhook.objects.all().delete()  # as the receiver's 410 does, and as rows go with others
+
+    again = create_with_key(client)
+
+    assert again.status_code == 410
+    assert made["secret"] not in again.content.decode()
+    assert not Webhook.objects.exists()

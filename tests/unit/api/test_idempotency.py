@@ -49,7 +49,20 @@ class Groups(APIView):
         return Response(body, status=201, headers={"Location": f"/groups/{group.pk}"})
 
 
-urlpatterns = [route("api/groups", Groups.as_view()), route("api/others", Groups.as_view())]
+class DeletableGroups(Groups):
+    """Makes a group that its maker may delete."""
+
+    made_can_be_deleted = True
+
+    def get_queryset(self):
+        return Group.objects.all()
+
+
+urlpatterns = [
+    route("api/deletable", DeletableGroups.as_view()),
+    route("api/groups", Groups.as_view()),
+    route("api/others", Groups.as_view()),
+]
 
 
 @pytest.fixture
@@ -249,3 +262,23 @@ def test_while_the_first_request_runs_a_second_gets_409_at_once(client):
     assert answers[0].status_code == 201
     assert third.content == answers[0].content
     assert Group.objects.count() == 1
+
+
+def test_under_another_secret_key_a_fallback_finds_the_answer_of_before(client, settings):
+    first = post(client)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", [settings.SECRET_KEY]
+
+    assert post(client).content == first.content
+    assert post(client, {"name": "b"}).status_code == 422
+    assert Group.objects.count() == 1
+
+
+def test_what_was_made_and_is_deleted_is_not_shown_again(client):
+    first = post(client, path="/api/deletable")
+    assert post(client, path="/api/deletable").content == first.content
+    Group.objects.all().delete()
+
+    again = post(client, path="/api/deletable")
+
+    assert (again.status_code, list(again.json())) == (410, ["detail"])
+    assert not Group.objects.exists()

@@ -36,3 +36,26 @@ def test_a_seal_that_was_changed_is_not_read():
 
     with pytest.raises(sealing.Unreadable):
         sealing.unseal(changed)
+
+
+def test_a_fallback_opens_what_it_sealed_and_seals_nothing(settings):
+    old = settings.SECRET_KEY
+    sealed = sealing.seal("a secret")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", ["a third", old]
+
+    assert sealing.unseal(sealed) == "a secret"
+    again = sealing.seal("a secret")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = old, []
+    with pytest.raises(sealing.Unreadable):
+        sealing.unseal(again)
+
+
+def test_a_seal_made_anew_is_the_present_keys(settings):
+    sealed = sealing.seal("a secret")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", [settings.SECRET_KEY]
+
+    again = sealing.reseal(sealed)
+
+    assert (sealing.is_current(sealed), sealing.is_current(again)) == (False, True)
+    settings.SECRET_KEY_FALLBACKS = []
+    assert sealing.unseal(again) == "a secret"

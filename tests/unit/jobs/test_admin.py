@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,9 +17,14 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def staff():
     client = Client()
-    user = get_user_model().objects.create_user("staff@example.org", is_staff=True)
-    client.force_login(user)
+    client.force_login(staff_with("view_job", "operate_job"))
     return client
+
+
+def staff_with(*permissions):
+    user = get_user_model().objects.create_user("staff@example.org", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
 
 
 def act(client, action, *jobs):
@@ -80,3 +86,22 @@ def test_a_page_is_shown_without_reading_every_row(staff):
     statements = [query["sql"] for query in asked if 'FROM "jobs_job"' in query["sql"]]
     assert statements
     assert [sql for sql in statements if "LIMIT" not in sql] == []
+
+
+def test_staff_that_may_only_view_has_no_actions(client):
+    job = a_job(JobState.DEAD)
+    client.force_login(staff_with("view_job"))
+
+    page = client.get("/admin/jobs/job/").content.decode()
+    act(client, "retry", job)
+
+    assert str(job.pk) in page
+    assert 'name="action"' not in page
+    assert Job.objects.get().state == JobState.DEAD
+
+
+def test_the_staff_flag_alone_shows_no_job(client):
+    a_job(JobState.DEAD)
+    client.force_login(staff_with())
+
+    assert client.get("/admin/jobs/job/").status_code == 403

@@ -1,12 +1,14 @@
 """Output files: to their owner, with ranges, and nothing but output files."""
 
 import json
+from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.test import AsyncClient
 from knox.models import AuthToken
 
+from api import ranges
 from media_pipeline import storage
 from media_pipeline.models import VideoState
 from tests.unit.media_pipeline.builders import a_video, an_asset, kept_everywhere
@@ -152,3 +154,38 @@ def test_a_file_that_the_bucket_has_while_it_is_away_is_worth_asking_for_again(b
 
     assert (status, headers["Retry-After"]) == (503, "5")
     assert "store of files" in json.loads(body)["detail"]
+
+
+def download(video, owner, change):
+    """Return how many bytes come of a download, before whose end `change` happens."""
+    _, token = AuthToken.objects.create(owner)
+
+    async def fetch():
+        answer = await AsyncClient().get(
+            f"/api/videos/{video.pk}/files/film/360.mp4", headers={"Authorization": f"Bearer {token}"}
+        )
+        pieces: Any = aiter(answer)
+        count = len(await anext(pieces))
+        await sync_to_async(change)()
+        return count + sum([len(piece) async for piece in pieces])
+
+    return async_to_sync(fetch)()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("end", ["logout", "deletion of the account", "deletion of the film", "nothing"])
+def test_a_download_is_cut_off_when_its_login_or_its_film_is_gone(owner, monkeypatch, end):
+    monkeypatch.setattr(ranges, "ASKED_EVERY_SECONDS", -1)
+    video = a_video(owner, VideoState.READY)
+    length = 20 * ranges.PIECE_BYTES
+    an_asset(video, "mp4", "360", "film/360.mp4", bytes(length))
+    change = {
+        "logout": AuthToken.objects.all().delete,
+        "deletion of the account": lambda: type(owner).objects.update(is_active=False),
+        "deletion of the film": video.delete,
+        "nothing": lambda: None,
+    }[end]
+
+    received = download(video, owner, change)
+
+    assert received == (length if end == "nothing" else ranges.PIECE_BYTES)

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from knox.models import AuthToken
 
+from accounts.login_models import Session
 from api.models import IdempotencyKey
 from config.celery import app
 from config.schedule import SCHEDULE

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -16,12 +17,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff():
-    return client_of("staff@example.org", is_staff=True)
+    return client_of("staff@example.org", "view_report", "add_report", is_staff=True)
 
 
-def client_of(email, **fields):
+def client_of(email, *permissions, **fields):
     client = Client()
-    client.force_login(get_user_model().objects.create_user(email, **fields))
+    user = get_user_model().objects.create_user(email, **fields)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client.force_login(user)
     return client
 
 
@@ -96,3 +99,16 @@ def test_only_staff_may(staff):
         assert [client.get(path).status_code for path in paths] == [status] * 3
         assert wish(client, kind="weekly").status_code == status
     assert Report.objects.count() == 1
+
+
+def test_staff_needs_the_permission_for_what_it_does(staff):
+    reader = client_of("reader@example.org", "view_report", is_staff=True)
+    nothing = client_of("nothing@example.org", is_staff=True)
+    root = client_of("root@example.org", is_staff=True, is_superuser=True)
+
+    seen = [
+        (each.get("/api/reports").status_code, wish(each, kind="daily").status_code)
+        for each in (reader, nothing, root)
+    ]
+
+    assert seen == [(200, 403), (403, 403), (200, 202)]

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from jobs.models import Job
@@ -20,12 +21,14 @@ ASKED_FOR = {
 
 @pytest.fixture
 def staff():
-    return client_of("staff@example.org", is_staff=True)
+    return client_of("staff@example.org", "view_job", "operate_job", is_staff=True)
 
 
-def client_of(email, **fields):
+def client_of(email, *permissions, **fields):
     client = Client()
-    client.force_login(get_user_model().objects.create_user(email, **fields))
+    user = get_user_model().objects.create_user(email, **fields)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client.force_login(user)
     return client
 
 
@@ -47,6 +50,37 @@ def test_only_staff_may(method, path):
 
     assert answers == [401, 403]
     assert Job.objects.get().state == JobState.DEAD
+
+
+WAYS = [("get", ""), ("get", "/{id}"), ("post", "/{id}/retry"), ("post", "/{id}/cancel"), ("post", "/retry")]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "is_superuser", "allowed"),
+    [
+        ((), False, []),
+        (("view_job",), False, WAYS[:2]),
+        (("operate_job",), False, WAYS[2:]),
+        ((), True, WAYS),
+    ],
+)
+def test_staff_may_do_what_its_permissions_say(permissions, is_superuser, allowed):
+    client = client_of("s@example.org", *permissions, is_staff=True, is_superuser=is_superuser)
+    job = a_job(JobState.DEAD)
+
+    passed = [
+        (method, path)
+        for method, path in WAYS
+        if getattr(client, method)(f"/api/jobs{path.format(id=job.pk)}").status_code != 403
+    ]
+
+    assert passed == allowed
+
+
+def test_permissions_without_the_staff_flag_are_worth_nothing():
+    client = client_of("s@example.org", "view_job", "operate_job")
+
+    assert client.get("/api/jobs").status_code == 403
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
