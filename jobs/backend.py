@@ -59,7 +59,7 @@ class LedgerBackend(BaseBackend):
         if job is None:
             return {"status": states.PENDING, "result": None}
         state, result = _CELERY_STATE.get(JobState(job.state), states.PENDING), wire.from_json(job.result)
-        if state in states.PROPAGATE_STATES:
+        if state in states.EXCEPTION_STATES:
             result = _error_of(self, job) if not _has_own_state(job, result) else result
         if isinstance(result, wire.OwnState):
             state, result = result.state, result.meta
@@ -73,6 +73,14 @@ class LedgerBackend(BaseBackend):
             "retries": max(0, job.attempts - 1),
             "children": _children_of(job) if state in states.READY_STATES else [],
         }
+
+    def save_group(self, group_id: str, result: Any) -> None:
+        """Refuse: the members of a group are jobs, and their ids are what a caller keeps."""
+        raise NotImplementedError(
+            f"GroupResult.save() is not offered: keep the ids of the group's results ({group_id})"
+        )
+
+    restore_group = delete_group = save_group
 
     def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
         """Keep the chord's body, in the asker's transaction, before its header is asked for."""

@@ -199,9 +199,7 @@ class TwoWords(Exception):
         super().__init__(f"{one} {two}")
 
 
-@pytest.mark.parametrize(
-    "error", [Locked("lock"), TwoWords("a", "b"), KeyError(threading.Lock)]
-)
+@pytest.mark.parametrize("error", [Locked("lock"), TwoWords("a", "b"), KeyError(threading.Lock)])
 def test_a_retry_with_any_error_reaches_celery_in_a_form_that_survives_the_way_to_the_parent(declare, error):
     seen = []
 
