@@ -1,6 +1,6 @@
 """Celery's result backend on the ledger: what a job returned, and how its chords are counted."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import current_app, states
 from celery.backends.base import BaseBackend
@@ -76,11 +76,15 @@ class LedgerBackend(BaseBackend):
 
     def save_group(self, group_id: str, result: Any) -> None:
         """Refuse: the members of a group are jobs, and their ids are what a caller keeps."""
-        raise NotImplementedError(
-            f"GroupResult.save() is not offered: keep the ids of the group's results ({group_id})"
-        )
+        raise _no_groups("save", group_id)
 
-    restore_group = delete_group = save_group
+    def restore_group(self, group_id: str, cache: bool = True) -> NoReturn:
+        """Refuse: nothing was saved."""
+        raise _no_groups("restore", group_id)
+
+    def delete_group(self, group_id: str) -> None:
+        """Refuse: nothing was saved."""
+        raise _no_groups("delete", group_id)
 
     def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
         """Keep the chord's body, in the asker's transaction, before its header is asked for."""
@@ -98,6 +102,12 @@ def _error_of(backend: LedgerBackend, job: Job) -> BaseException:
         {"exc_type": kind, "exc_message": [job.error or job.state], "exc_module": "celery.exceptions"}
     )
     return error
+
+
+def _no_groups(act: str, group_id: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"GroupResult.{act}() is not offered: keep the ids of the group's results ({group_id})"
+    )
 
 
 def _has_own_state(job: Job, result: Any) -> bool:
