@@ -28,8 +28,8 @@ _REFUSED = {"expires": "cancel the job instead"}
 #: Options that say how a message is published. The relay publishes a wake-up in its own way, whatever they say.
 _TRANSPORT_OPTIONS = frozenset({
     "compression", "confirm_timeout", "connection", "content_encoding", "content_type", "declare", "delivery_mode",
-    "exchange_type", "expiration", "immediate", "mandatory", "priority", "producer", "publisher", "redelivered", "retry",
-    "retry_policy", "serializer", "timeout",
+    "exchange_type", "expiration", "immediate", "mandatory", "origin", "priority", "producer", "publisher",
+    "redelivered", "retry", "retry_policy", "serializer", "timeout",
 })  # fmt: skip
 
 

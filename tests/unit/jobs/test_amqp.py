@@ -67,7 +67,7 @@ def test_receivers_learn_of_a_written_job_as_celery_tells_them_of_a_published_on
 
 def test_an_option_that_the_message_would_lose_is_refused_by_name():
     with pytest.raises(LedgerError, match="'app_id' is not known"):
-        current_app.tasks["test.add"].apply_async((1, 2), **{"app_id": "1234"})
+        current_app.tasks["test.add"].apply_async((1, 2), app_id="1234")
 
-    current_app.tasks["test.add"].apply_async((1, 2), **{"retry": False, "delivery_mode": 1})
+    current_app.tasks["test.add"].apply_async((1, 2), retry=False, delivery_mode=1)
     assert Job.objects.count() == 1
