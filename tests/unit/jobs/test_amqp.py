@@ -66,8 +66,11 @@ def test_receivers_learn_of_a_written_job_as_celery_tells_them_of_a_published_on
 
 
 def test_an_option_that_the_message_would_lose_is_refused_by_name():
-    with pytest.raises(LedgerError, match="'app_id' is not known"):
-        current_app.tasks["test.add"].apply_async((1, 2), app_id="1234")
+    lost, without_effect = {"app_id": "1234"}, {"retry": False, "delivery_mode": 1}
+    task = current_app.tasks["test.add"]
 
-    current_app.tasks["test.add"].apply_async((1, 2), retry=False, delivery_mode=1)
+    with pytest.raises(LedgerError, match="'app_id' is not known"):
+        task.apply_async((1, 2), **lost)
+
+    task.apply_async((1, 2), **without_effect)
     assert Job.objects.count() == 1
