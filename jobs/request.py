@@ -42,6 +42,13 @@ class JobRequest(Request):
         if isinstance(error, WorkerLostError | SystemExit | MemoryError) and not state.should_terminate:
             self._report(lambda worker: rescue.report_lost(self.id, worker, Fate.LOST, str(error)))
 
+    def info(self, safe: bool = False) -> Any:
+        """Return what `inspect active` shows: the arguments as the caller's message describes them.
+
+        The message that came from the broker has none.
+        """
+        return super().info(safe=True)
+
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
         """Hand the job back when the worker stops before it is done; it costs no attempt."""
         super().cancel(pool, signal=signal, emit_retry=emit_retry)
