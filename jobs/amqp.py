@@ -25,6 +25,13 @@ MAX_REQUEST_ID_CHARS = 64
 #: Options of Celery's that promise what the ledger does otherwise.
 _REFUSED = {"expires": "cancel the job instead"}
 
+#: Options that say how a message is published. The relay publishes a wake-up in its own way, whatever they say.
+_TRANSPORT_OPTIONS = frozenset({
+    "compression", "confirm_timeout", "connection", "content_encoding", "content_type", "declare", "delivery_mode",
+    "exchange_type", "expiration", "immediate", "mandatory", "origin", "priority", "producer", "publisher",
+    "redelivered", "retry", "retry_policy", "serializer", "timeout",
+})  # fmt: skip
+
 
 class LedgerAMQP(AMQP):
     """Celery's message factory with a sender that enqueues."""
@@ -47,11 +54,11 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     order_key: str | None = None,
     unique_key: str | None = None,
     share_key: str | None = None,
-    **_transport_options: object,
+    **other_options: object,
 ) -> None:
     """Write a finished Celery message into the ledger, in the current transaction."""
     own_headers, _properties, (args, kwargs, canvas), _sent_event = message
-    _refuse_unsupported(name, own_headers)
+    _refuse_unsupported(name, own_headers, other_options)
     own_headers.update(headers or {})
     for word in ("argsrepr", "kwargsrepr"):
         own_headers[word] = storable(own_headers.get(word) or "")  # Celery leaves a NUL among bytes as it is.
@@ -151,7 +158,12 @@ def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:
     )
 
 
-def _refuse_unsupported(name: str, headers: Mapping[str, Any]) -> None:
+def _refuse_unsupported(name: str, headers: Mapping[str, Any], others: Mapping[str, object]) -> None:
+    for option in others.keys() - _TRANSPORT_OPTIONS:
+        if others[option] is not None:
+            raise LedgerError(
+                f"{name}: the option {option!r} is not known; a job's own data goes into `headers`"
+            )
     for option, remedy in _REFUSED.items():
         if headers.get(option):
             raise LedgerError(f"{name}: {option} is not offered: {remedy}")

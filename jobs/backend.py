@@ -1,6 +1,6 @@
 """Celery's result backend on the ledger: what a job returned, and how its chords are counted."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import current_app, states
 from celery.backends.base import BaseBackend
@@ -59,7 +59,7 @@ class LedgerBackend(BaseBackend):
         if job is None:
             return {"status": states.PENDING, "result": None}
         state, result = _CELERY_STATE.get(JobState(job.state), states.PENDING), wire.from_json(job.result)
-        if state in states.PROPAGATE_STATES:
+        if state in states.EXCEPTION_STATES:
             result = _error_of(self, job) if not _has_own_state(job, result) else result
         if isinstance(result, wire.OwnState):
             state, result = result.state, result.meta
@@ -73,6 +73,18 @@ class LedgerBackend(BaseBackend):
             "retries": max(0, job.attempts - 1),
             "children": _children_of(job) if state in states.READY_STATES else [],
         }
+
+    def save_group(self, group_id: str, result: Any) -> None:
+        """Refuse: the members of a group are jobs, and their ids are what a caller keeps."""
+        raise _no_groups("save", group_id)
+
+    def restore_group(self, group_id: str, cache: bool = True) -> NoReturn:
+        """Refuse: nothing was saved."""
+        raise _no_groups("restore", group_id)
+
+    def delete_group(self, group_id: str) -> None:
+        """Refuse: nothing was saved."""
+        raise _no_groups("delete", group_id)
 
     def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
         """Keep the chord's body, in the asker's transaction, before its header is asked for."""
@@ -90,6 +102,12 @@ def _error_of(backend: LedgerBackend, job: Job) -> BaseException:
         {"exc_type": kind, "exc_message": [job.error or job.state], "exc_module": "celery.exceptions"}
     )
     return error
+
+
+def _no_groups(act: str, group_id: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"GroupResult.{act}() is not offered: keep the ids of the group's results ({group_id})"
+    )
 
 
 def _has_own_state(job: Job, result: Any) -> bool:

@@ -72,7 +72,7 @@ def describe(error: BaseException) -> Failure:
     """Sort an exception into its fate. Raises nothing, whatever the exception's own methods do."""
     name = type(error).__name__
     if isinstance(error, UnpickleableExceptionWrapper):
-        name = error.exc_cls_name or name
+        name = str(error.exc_cls_name)
     name = cut(name, MAX_CLASS_CHARS)
     return Failure(
         fate=_fate_of(error),

@@ -11,6 +11,9 @@ JITTER = 0.1
 #: A message's headers; RabbitMQ's frame of 128 KiB and SQS's message of 256 KiB hold them in any encoding.
 MAX_HEADERS_BYTES = 32 * 1024
 
+#: Celery's own tasks that run the bodies of others.
+_RUN_BODIES = frozenset({"celery.map", "celery.starmap", "celery.chunks"})
+
 
 def max_attempts_of(name: str) -> int:
     """Return how many attempts a job of this task has."""
@@ -25,6 +28,8 @@ def retry_base_seconds_of(name: str) -> float:
 
 def retries_failures_of(name: str) -> bool:
     """Return whether a failed body of this task runs again without having asked for it. True for unknown names."""
+    if name.startswith("celery.") and name not in _RUN_BODIES:
+        return True  # Celery's own: they only pass results on, so what failed was the database.
     declared: bool | None = _declared(name, "retries_failures")
     return True if declared is None else declared
 

@@ -341,6 +341,22 @@ def _take_stranded(
         return list(cursor.fetchall())
 
 
+def waiting_queues() -> list[str]:
+    """Return the names of all queues in which jobs wait to be published, read off the index as above."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            with recursive present as (
+                (select queue from jobs_job where {_DUE} order by queue limit 1)
+                union all
+                select (select queue from jobs_job where {_DUE} and queue > present.queue order by queue limit 1)
+                from present where present.queue is not null)
+            select queue from present where queue is not null
+            """  # noqa: S608 - constants
+        )
+        return [queue for (queue,) in cursor.fetchall()]
+
+
 def next_due_seconds(queues: Iterable[str], limit: float) -> float:
     """Return how long until the next job of these queues falls due, 0 to `limit` seconds.
 

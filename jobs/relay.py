@@ -27,7 +27,8 @@ class Relay:
     """One relay. `run` returns when `should_stop` says so, within a poll."""
 
     def __init__(self, app: Celery, should_stop: Callable[[], bool]) -> None:
-        self._queues = sorted(app.amqp.queues)
+        self._app = app
+        self._queues = known_queues(app)
         self._publisher = Publisher(app)
         self._should_stop = should_stop
         self._failures = 0
@@ -47,6 +48,7 @@ class Relay:
         if connection.connection is None:
             self._listen()
         if time.monotonic() >= self._rescue_at:
+            self._queues = known_queues(self._app)
             self._rescue()
             self._rescue_at = time.monotonic() + settings.JOB_POLL_SECONDS
         if publish_due(self._queues, self._publisher) < BATCH:
@@ -88,6 +90,12 @@ class Relay:
         seconds = min(MAX_PAUSE_SECONDS, 0.1 * 2**self._failures)
         log.warning("relay_paused", waits_for=what, reason=reason, seconds=seconds)
         _sleep_unless(self._should_stop, seconds)
+
+
+def known_queues(app: Celery) -> list[str]:
+    """Return the queues to publish to: those declared, and where Celery would create missing ones, those asked for."""
+    missing = queries.waiting_queues() if app.conf.task_create_missing_queues else []
+    return sorted({*app.amqp.queues, *missing})
 
 
 def publish_due(queues: list[str], publisher: Publisher) -> int:

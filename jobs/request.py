@@ -52,6 +52,13 @@ class JobRequest(Request):
         if self.time_start:
             self._report(lambda worker: rescue.report_stopped(self.id, worker))
 
+    def info(self, safe: bool = False) -> Any:
+        """Return what `inspect active` shows: the arguments as the caller's message describes them.
+
+        The message that came from the broker has none.
+        """
+        return super().info(safe=True)
+
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
         """Hand the job back when the worker stops before it is done; it costs no attempt."""
         if pools.can_kill(pool):

@@ -40,9 +40,9 @@ MOVES: dict[JobState, dict[JobState, str]] = {
     },
     JobState.RUNNING: {
         JobState.SUCCEEDED: "settle: the body returned",
-        JobState.RETRYING: "settle: transient, bug or time limit; rescue: the lease ran out",
+        JobState.RETRYING: "settle: transient, bug or time limit, or the body asked for it; rescue: the lease ran out",
         JobState.DEAD: "settle: permanent, or no attempt left",
-        JobState.CANCELLED: "settle: cancel was asked for",
+        JobState.CANCELLED: "settle: cancel was asked for, or the body raised Ignore",
         JobState.QUEUED: "hand back: its worker stops; replace: by another task",
         JobState.SCHEDULED: "replace: by the end of a canvas, for which it waits",
     },

@@ -130,7 +130,7 @@ def _refuse_unreadable(text: str) -> None:
     # A dictionary that only looks like a tagged value.
     try:
         json.loads(text, object_hook=object_hook)
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise Unwritable(f"a dictionary of __type__ and __value__ cannot be read back: {error!r}") from None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from celery import current_app, signature
+from celery import signature
 from celery.exceptions import Ignore
 from django.db import connection, transaction
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from jobs import chords, control, queries, settle
+from jobs import chords, control, delivery, queries, settle
 from jobs.canvas import Signature, chain, chord, step
 from jobs.current import CurrentJob, running
 from jobs.enqueue import enqueue
@@ -547,7 +547,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.workers[worker] = Hold(process, claimed)
             return
         with pytest.raises(Ignore):
-            current_app.tasks["test.note"]._drop(job_id)
+            delivery._drop(job_id)
         self.model.line_up(job_id)
 
     def _succeed(self, hold: Hold) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 from celery import Task, current_app, signature
+from celery.signals import after_task_publish
 
 from jobs.canvas import chain, chord, group
+from jobs.errors import LedgerError
 from jobs.models import Job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(20), pytest.mark.usefixtures("unheard_broker")]
@@ -46,3 +48,29 @@ def test_every_way_to_ask_writes_a_row_and_leaves_the_broker_alone(ask):
     ask()
 
     assert Job.objects.filter(state="queued").exists()
+
+
+def test_receivers_learn_of_a_written_job_as_celery_tells_them_of_a_published_one():
+    seen = []
+
+    def note(sender, headers, routing_key, **_):
+        seen.append((sender, headers["id"], routing_key))
+
+    after_task_publish.connect(note)
+    try:
+        job_id = current_app.tasks["test.add"].delay(1, 2).id
+    finally:
+        after_task_publish.disconnect(note)
+
+    assert seen == [("test.add", job_id, "maintenance")]
+
+
+def test_an_option_that_the_message_would_lose_is_refused_by_name():
+    lost, without_effect = {"app_id": "1234"}, {"retry": False, "delivery_mode": 1}
+    task = current_app.tasks["test.add"]
+
+    with pytest.raises(LedgerError, match="'app_id' is not known"):
+        task.apply_async((1, 2), **lost)
+
+    task.apply_async((1, 2), **without_effect)
+    assert Job.objects.count() == 1

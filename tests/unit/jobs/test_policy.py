@@ -1,5 +1,7 @@
 """What declaration and settings say together."""
 
+import pytest
+
 from jobs import policy
 
 
@@ -19,3 +21,11 @@ def test_the_base_of_delays_comes_from_the_settings(settings):
 
 def test_jitter_is_a_tenth_at_most():
     assert all(0 <= policy.some_jitter() <= 0.1 for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("name", "retries"),
+    [("test.note", True), ("celery.accumulate", True), ("celery.starmap", False), ("test.unknown", True)],
+)
+def test_a_failure_is_retried_unless_it_is_that_of_a_body_declared_with_celery_alone(name, retries):
+    assert policy.retries_failures_of(name) is retries

@@ -149,3 +149,35 @@ def test_a_relay_listens_again_after_its_connection_was_cut():
     second = enqueue("test.note")
     eventually(lambda: Job.objects.get(pk=second).published_at)
     assert relay.BATCH > 1
+
+
+@pytest.fixture
+def creating_queues():
+    """The application as a project has it that lets Celery create queues."""
+    queues, conf = current_app.amqp.queues, current_app.conf
+    conf.task_create_missing_queues = queues.create_missing = True
+    yield
+    conf.task_create_missing_queues = queues.create_missing = False
+    queues.pop("test.created", None)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("creating_queues")
+def test_a_queue_that_celery_would_create_is_published_to():
+    job_id = current_app.tasks["test.note"].apply_async((1,), queue="test.created").id
+    queues = relay.known_queues(current_app)
+
+    assert publish_due(queues, Publisher(current_app)) == 1
+
+    with Connection(current_app.conf.broker_url) as broker:
+        sent = broker.default_channel.client.llen("test.created")
+        broker.default_channel.client.delete("test.created")
+    assert (sent, "test.created" in queues) == (1, True)
+    assert Job.objects.get(pk=job_id).published_at
+
+
+@pytest.mark.django_db
+def test_without_that_only_declared_queues_are_published_to():
+    a_job("queued", queue="nobody's")
+
+    assert relay.known_queues(current_app) == sorted(current_app.amqp.queues)

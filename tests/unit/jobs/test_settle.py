@@ -5,15 +5,16 @@ from uuid import uuid4
 import pytest
 from celery import signature
 from django.db import transaction
+from structlog.testing import capture_logs
 
 from jobs import control, settle
 from jobs.canvas import chain, chord, step
 from jobs.enqueue import enqueue
-from jobs.errors import LeaseLost
+from jobs.errors import LeaseLost, Permanent
 from jobs.judge import Failure, Fate
 from jobs.models import Chord, Job, JobError
 from tests.rows import a_job
-from tests.unit.jobs.worker import attempt, claimed
+from tests.unit.jobs.worker import attempt, claimed, deliver
 
 pytestmark = pytest.mark.django_db
 
@@ -223,3 +224,63 @@ def test_the_last_part_of_a_chord_has_succeeded_though_the_body_is_refused():
     assert Job.objects.get(pk=job_id).state == "succeeded"
     errback = Job.objects.exclude(pk=job_id).get()
     assert (errback.name, errback.args) == ("test.note", [body.options["task_id"]])
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, object(), float("nan"), "a\x00b", "\udcff", [{"deep": float("inf")}]]
+)
+def test_a_result_that_cannot_be_stored_is_a_success_and_its_body_does_not_run_again(value):
+    job_id = enqueue("test.note")
+
+    with capture_logs() as lines:
+        settle.succeed(attempt(job_id), value)
+
+    row = Job.objects.get(pk=job_id)
+    assert (row.state, row.attempts, row.result["__type__"]) == ("succeeded", 1, "unserialisable")
+    assert [line["event"] for line in lines] == ["result_unserialisable"]
+
+
+@pytest.mark.usefixtures("end_of_heartbeat")
+def test_what_follows_and_takes_a_result_that_cannot_be_stored_is_refused_once():
+    errback = signature("test.note", args=("errback",))
+    enqueue(chain(step("test.add", 1, 2), signature("test.note").on_error(errback)))
+
+    settle.succeed(attempt(str(Job.objects.get().pk)), {1, 2})
+    follower = Job.objects.get(name="test.note")
+    seen = deliver(follower.pk)
+
+    follower.refresh_from_db()
+    assert (follower.state, follower.attempts) == ("dead", 1)
+    assert "a result of type builtins.set cannot be stored" in follower.error
+    assert isinstance(seen, Permanent)
+    assert Job.objects.filter(args__1="errback").exists()
+
+
+def test_what_follows_and_does_not_take_the_result_goes_on():
+    enqueue(chain(step("test.add", 1, 2), step("test.note", "next")))
+
+    settle.succeed(attempt(str(Job.objects.get().pk)), {1, 2})
+
+    assert Job.objects.get(name="test.note").args == ["next"]
+
+
+@pytest.mark.usefixtures("end_of_heartbeat")
+def test_a_chords_body_with_such_a_part_is_refused_once():
+    enqueue(chord([step("test.add", 1, 2), step("test.add", 3, 4)], signature("test.note")))
+
+    for number, job in enumerate(Job.objects.order_by("seq")):
+        settle.succeed(attempt(str(job.pk)), {1} if number else 3)
+    body = Job.objects.get(name="test.note")
+    deliver(body.pk)
+
+    body.refresh_from_db()
+    assert (body.state, body.attempts) == ("dead", 1)
+
+
+def test_a_tuple_is_handed_on_as_a_list():
+    job_id = chained()
+
+    settle.succeed(attempt(job_id), (1, (2, 3)))
+
+    assert Job.objects.get(pk=job_id).result == [1, [2, 3]]
+    assert others_than(job_id).get().args == [[1, [2, 3]]]
