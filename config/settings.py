@@ -90,6 +90,7 @@ MAILBOX_EMBEDDED = ENV.services.mail_server is None
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data / "static"
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site reads them by script
 WHITENOISE_USE_FINDERS = True  # `make run` serves the packages' own files, without a collectstatic before
 STORAGES = {
     "default": connections.storage(ENV),

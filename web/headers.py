@@ -1,4 +1,4 @@
-"""What every page forbids the browser to do."""
+"""What every response forbids the browser to do."""
 
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
@@ -23,7 +23,7 @@ type_of_answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class PageHeaders:
-    """Sets the Content-Security-Policy, and keeps pages out of shared caches, where a view has not said otherwise."""
+    """Sets the headers that restrict a browser, where a view has not set them."""
 
     sync_capable: ClassVar[bool] = True
     async_capable: ClassVar[bool] = True
@@ -47,6 +47,12 @@ class PageHeaders:
 def _guarded(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:
     policy = DOCS_POLICY if request.path.rstrip("/") == "/api/docs" else POLICY
     answer.headers.setdefault("Content-Security-Policy", policy)
-    if answer.headers.get("Content-Type", "").startswith("text/html"):
+    # Django's middleware does not see what an outer one answers: static files and requests for another host.
+    answer.headers.setdefault("X-Frame-Options", "DENY")
+    content_type = answer.headers.get("Content-Type", "")
+    if content_type.startswith("text/html"):
         answer.headers.setdefault("Cache-Control", "private, no-cache")
+    if content_type.startswith("application/json"):
+        # A browser that is led to it stores it under this name, whatever the path ends with, and never renders it.
+        answer.headers.setdefault("Content-Disposition", 'attachment; filename="api.json"')
     return answer
