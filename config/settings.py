@@ -153,12 +153,17 @@ CSRF_COOKIE_SAMESITE = "Lax"
 # Secure only where the site is served over https: Safari drops such cookies on plain http://localhost.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "offstage_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrftoken"  # no other subdomain can set it
 CSRF_TRUSTED_ORIGINS = list(ENV.web.trusted_origins)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.behind_https_proxy else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+# Only behind a proxy that says how a request came in: without it each request would be redirected to itself.
+SECURE_SSL_REDIRECT = HTTPS and ENV.web.behind_https_proxy
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz/?$"]  # supervisors ask without the proxy
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/videos"

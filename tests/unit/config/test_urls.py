@@ -87,7 +87,9 @@ def surroundings(settings, tmp_path):
 
 @pytest.fixture
 def member():
-    user = get_user_model().objects.create_user("ada@example.org", "a long password", verified_at=timezone.now())
+    user = get_user_model().objects.create_user(
+        "ada@example.org", "a long password", verified_at=timezone.now()
+    )
     client = a_client()
     client.force_login(user)
     return client
