@@ -10,5 +10,6 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks of this app's settings."""
-        from accounts import checks  # noqa: F401, PLC0415  registers itself; the registry must be ready first
+        """Register the system checks of this app's settings, and the log of its logins."""
+        # They register themselves; the registry must be ready first.
+        from accounts import checks, login_log  # noqa: F401, PLC0415

@@ -6,6 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from structlog.contextvars import bind_contextvars
 
 
 class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox is untyped
@@ -15,7 +16,9 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox i
         """Return the user and the token's row. Raises AuthenticationFailed."""
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
-        return super().authenticate_credentials(token)
+        found = super().authenticate_credentials(token)
+        bind_contextvars(user_id=str(found[0].pk))  # on every further log line of the request
+        return found
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # as its library has it

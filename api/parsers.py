@@ -9,7 +9,6 @@ from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
-
 NUMBER_MAX_DIGITS: Final = 40
 
 

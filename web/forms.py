@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from api import security_log
 from api.errors import Refused
 
 
@@ -24,6 +25,7 @@ class AccessibleForm(forms.Form):
         try:
             yield
         except Refused as error:
+            security_log.refused(error, error.status)
             self.status = error.status
             self.add_error(error.field if error.field in self.fields else None, error.detail)
         except ValidationError as error:
