@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 POLICY = "; ".join(
@@ -55,4 +56,13 @@ def _guarded(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase
     if content_type.startswith("application/json"):
         # A browser that is led to it stores it under this name, whatever the path ends with, and never renders it.
         answer.headers.setdefault("Content-Disposition", 'attachment; filename="api.json"')
+    if _ends_session(answer):
+        # The back button must not show pages of the user who has logged out.
+        answer.headers["Clear-Site-Data"] = '"cache", "storage"'
     return answer
+
+
+def _ends_session(answer: HttpResponseBase) -> bool:
+    """Say whether the response removes the session's cookie: after a logout, a deletion, or the end of the session."""
+    cookie = answer.cookies.get(settings.SESSION_COOKIE_NAME)
+    return cookie is not None and cookie["max-age"] == 0

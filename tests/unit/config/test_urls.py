@@ -23,6 +23,7 @@ EXAMPLES = {
 #: What answers without a login. Every other path refuses a stranger.
 OPEN = {
     "/",
+    "/privacy",
     "/signup",
     "/mail-sent",
     "/login",

@@ -34,3 +34,20 @@ def test_the_api_docs_need_no_other_host_and_no_inline_script(browser):
 
 def test_pages_stay_out_of_shared_caches(browser):
     assert browser.get("/").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_logging_out_clears_what_the_browser_kept(as_user, a_user):
+    browser = as_user(a_user())
+    before = browser.get("/account")
+
+    after = browser.send("/account", action="/logout")
+
+    assert "Clear-Site-Data" not in before.headers
+    assert after.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
+def test_an_ended_session_clears_what_the_browser_kept(as_user, a_user):
+    browser = as_user(a_user())
+    browser.session.flush()
+
+    assert browser.get("/account").headers["Clear-Site-Data"] == '"cache", "storage"'
