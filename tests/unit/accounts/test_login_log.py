@@ -1,6 +1,9 @@
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.test.client import MULTIPART_CONTENT
+
+from accounts.sessions import SessionStore
 
 from .conftest import PASSWORD
 
@@ -65,3 +68,16 @@ def test_a_login_by_token_is_logged(a_user, logged_in, lines):
 
     assert [line["user_id"] for line in lines("login_accepted")] == [str(user.pk)]
     assert [line["user_id"] for line in lines("logout_accepted")] == [str(user.pk)]
+
+
+def test_a_session_of_before_the_login_is_not_the_one_after_it(a_user):
+    user, client = a_user(), Client()
+    session = client.session
+    session["left"] = "by somebody else"
+    session.save()
+    planted = client.cookies[settings.SESSION_COOKIE_NAME].value
+
+    client.post("/login", {"email": user.email, "password": PASSWORD})
+
+    assert client.cookies[settings.SESSION_COOKIE_NAME].value != planted
+    assert not SessionStore(planted).exists(planted)

@@ -1,10 +1,12 @@
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.cache import cache
 
 from config import env
@@ -89,6 +91,22 @@ def test_passwords_and_sessions_are_kept_by_strong_algorithms():
 
     assert first.endswith("Argon2PasswordHasher")
     assert all(not weak for weak in map(is_weak, settings_module().PASSWORD_HASHERS))
+
+
+def test_a_password_is_stored_by_argon2id_with_a_salt_of_its_own(settings):
+    settings.PASSWORD_HASHERS = settings_module().PASSWORD_HASHERS
+    first, second = (make_password("correct horse battery") for _ in range(2))
+
+    # Parameters of RFC 9106 are a balance; the second recommended option has 64 MiB. Django's have 100.
+    kind, memory, iterations, _, salt, _ = re.fullmatch(
+        r"argon2\$(argon2id)\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([^$]+)\$([^$]+)", first
+    ).groups()
+    assert kind == "argon2id"
+    assert int(memory) >= 64 * 1024
+    assert int(iterations) >= 2
+    assert len(salt) * 6 >= 128
+    assert salt not in second
+    assert PBKDF2PasswordHasher.iterations >= 600_000
 
 
 def settings_module():
