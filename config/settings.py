@@ -111,6 +111,7 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.LockingBackend"]  # refuses after LOGIN_MAX_FAILURES
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # addresses are unique by a constraint on lower(email), which this check does not read
+    "security.W021",  # to be on the browsers' preload list is for whoever has the domain to decide
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

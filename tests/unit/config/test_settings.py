@@ -11,6 +11,7 @@ from django.core.cache import cache
 
 from config import env
 
+BEHIND_HTTPS = {"PUBLIC_URL": "https://offstage.example", "BEHIND_HTTPS_PROXY": "true"}
 BROWSER_SETTINGS = (
     "DEBUG",
     "SESSION_COOKIE_NAME",
@@ -52,7 +53,7 @@ def test_the_cache_answers():
 
 
 def test_behind_https_cookies_and_connections_are_secure():
-    assert settings_of(PUBLIC_URL="https://offstage.example", BEHIND_HTTPS_PROXY="true") == {
+    assert settings_of(**BEHIND_HTTPS) == {
         "DEBUG": False,
         "SESSION_COOKIE_NAME": "__Host-session",
         "SESSION_COOKIE_SECURE": True,
@@ -64,6 +65,20 @@ def test_behind_https_cookies_and_connections_are_secure():
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SECURE_SSL_REDIRECT": True,
     }
+
+
+def test_django_itself_finds_nothing_to_harden():
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        env=env.inherited(BEHIND_HTTPS),
+        cwd=env.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_request_that_came_in_plain_is_sent_to_https(client, settings):
