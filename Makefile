@@ -32,13 +32,14 @@ bench: $(VENV)/dev.stamp ## the benchmarks, each figure beside its baseline
 chaos: $(VENV)/dev.stamp ## the fault table: every fault on every broker that is there
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
-check: $(VENV)/dev.stamp ## lint, format, types, import contracts, migrations, OpenAPI
+check: $(VENV)/dev.stamp ## lint, format, types, import contracts, migrations, OpenAPI, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	.ci/audit
 
 lock: $(VENV)/dev.stamp ## write requirements*.txt anew from requirements*.in, keeping what is pinned
 	$(LOCK) requirements.in -o requirements.txt
