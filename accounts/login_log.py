@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from accounts import queries
 from accounts.models import User
+from api import security_log
 
 log = structlog.get_logger(__name__)
 
@@ -35,3 +36,4 @@ def log_failure(credentials: dict[str, Any], request: HttpRequest | None = None,
     address = str(credentials.get("username", ""))
     holder = queries.users_with_address(address).first()
     log.warning("login_failed", user_id=str(holder.pk) if holder else None)
+    security_log.count("login_failed")

@@ -11,6 +11,7 @@ import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+from prometheus_client import Counter
 from rest_framework.exceptions import ValidationError
 from structlog.contextvars import bind_contextvars
 
@@ -19,6 +20,10 @@ from api.throttle import client_address
 log = structlog.get_logger(__name__)
 
 CLIENT_LETTERS = 16
+COUNTED = ("login_failed", "access_denied", "limit_reached", "input_refused")
+_events = Counter("offstage_security_events", "What was refused, by event", ["event"])
+for _event in COUNTED:  # from zero: Prometheus sees no increase from a series that begins at one
+    _events.labels(_event)
 
 
 def refused(error: Exception, status: int) -> None:
@@ -27,15 +32,20 @@ def refused(error: Exception, status: int) -> None:
     What was not found is not logged: `request_finished` has the path and the status. The other kinds have a reason that
     the path does not tell.
     """
-    reason = type(error).__name__
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        log.warning("access_denied", status=status, reason=reason)
-    elif status == HTTPStatus.TOO_MANY_REQUESTS:
-        log.warning("limit_reached", status=status, reason=reason)
-    elif (
-        HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_FOUND
-    ):
-        log.info("input_refused", status=status, reason=reason, fields=_fields(error))
+    event = _event_of(status)
+    if event is None:
+        return
+    seen = {"status": status, "reason": type(error).__name__}
+    if event == "input_refused":
+        log.info(event, **seen, fields=_fields(error))
+    else:
+        log.warning(event, **seen)
+    count(event)
+
+
+def count(event: str) -> None:
+    """Count an event for the alerts of monitoring/alerts/rules.yml."""
+    _events.labels(event).inc()
 
 
 def bind_client(request: HttpRequest) -> None:
@@ -59,6 +69,15 @@ def user_of(request: HttpRequest) -> dict[str, str]:
         if issubclass(type(user), AbstractBaseUser):
             return {"user_id": str(user.pk)}  # type: ignore[union-attr]  # a user, as its type says
     return {}
+
+
+def _event_of(status: int) -> str | None:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return "access_denied"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "limit_reached"
+    is_refusal = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return "input_refused" if is_refusal and status != HTTPStatus.NOT_FOUND else None
 
 
 def _fields(error: Exception) -> list[str]:

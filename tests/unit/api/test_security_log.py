@@ -3,6 +3,9 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
+from prometheus_client import REGISTRY
+
+from api import security_log
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +125,20 @@ def test_a_page_that_needs_no_user_asks_for_none_to_log_it(user, django_assert_n
 
     with django_assert_num_queries(0):
         client.get("/healthz")
+
+
+def counted(event):
+    return REGISTRY.get_sample_value("offstage_security_events_total", {"event": event})
+
+
+def test_what_is_refused_is_counted_for_the_alerts(user):
+    before = {event: counted(event) for event in security_log.COUNTED}
+
+    Client().get("/api/account")
+    for _ in range(3):
+        post("/api/login", {"email": user.email, "password": SECRET})
+    post("/api/verify-email", {"token": SECRET})
+
+    found = {event: counted(event) - before[event] for event in security_log.COUNTED}
+    # A wrong password is refused input as well, and the third one reached the limit.
+    assert found == {"login_failed": 2, "access_denied": 1, "limit_reached": 1, "input_refused": 3}
