@@ -108,6 +108,7 @@ def test_passwords_and_sessions_are_kept_by_strong_algorithms():
     assert all(not weak for weak in map(is_weak, settings_module().PASSWORD_HASHERS))
 
 
+@pytest.mark.django_db
 def test_a_password_is_stored_by_argon2id_with_a_salt_of_its_own(settings):
     settings.PASSWORD_HASHERS = settings_module().PASSWORD_HASHERS
     first, second = (make_password("correct horse battery") for _ in range(2))
