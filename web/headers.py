@@ -52,14 +52,24 @@ def _guarded(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase
     answer.headers.setdefault("X-Frame-Options", "DENY")
     content_type = answer.headers.get("Content-Type", "")
     if content_type.startswith("text/html"):
-        answer.headers.setdefault("Cache-Control", "private, no-cache")
-    if content_type.startswith("application/json"):
+        # The back button must not show a page of a user who has logged out.
+        kept = "no-store" if settings.SESSION_COOKIE_NAME in request.COOKIES else "private, no-cache"
+        answer.headers.setdefault("Cache-Control", kept)
+    if content_type.startswith("application/json") and not _is_read_by_a_script(request):
         # A browser that is led to it stores it under this name, whatever the path ends with, and never renders it.
         answer.headers.setdefault("Content-Disposition", 'attachment; filename="api.json"')
     if _ends_session(answer):
-        # The back button must not show pages of the user who has logged out.
-        answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+        # Not "cache" as well: Chrome takes seconds to clear it, and nothing of a user is in it.
+        answer.headers["Clear-Site-Data"] = '"storage"'
     return answer
+
+
+def _is_read_by_a_script(request: HttpRequest) -> bool:
+    """Say whether a script of a page reads the response: a browser renders nothing of it.
+
+    Swagger UI would show a link in the place of the JSON.
+    """
+    return request.headers.get("Sec-Fetch-Dest") == "empty"
 
 
 def _ends_session(answer: HttpResponseBase) -> bool:

@@ -43,11 +43,26 @@ def test_logging_out_clears_what_the_browser_kept(as_user, a_user):
     after = browser.send("/account", action="/logout")
 
     assert "Clear-Site-Data" not in before.headers
-    assert after.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert before.headers["Cache-Control"] == "no-store"
+    assert after.headers["Clear-Site-Data"] == '"storage"'
 
 
 def test_an_ended_session_clears_what_the_browser_kept(as_user, a_user):
     browser = as_user(a_user())
     browser.session.flush()
 
-    assert browser.get("/account").headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert browser.get("/account").headers["Clear-Site-Data"] == '"storage"'
+
+
+@pytest.mark.parametrize(
+    ("destination", "disposition"),
+    [
+        ("document", 'attachment; filename="api.json"'),
+        ("", 'attachment; filename="api.json"'),
+        ("empty", None),
+    ],
+)
+def test_data_is_stored_by_a_browser_that_is_led_to_it_and_read_by_scripts(browser, destination, disposition):
+    answer = browser.get("/api/push-key", headers={"Sec-Fetch-Dest": destination} if destination else {})
+
+    assert answer.headers.get("Content-Disposition") == disposition
