@@ -67,6 +67,10 @@ def test_behind_https_cookies_and_connections_are_secure():
     }
 
 
+def test_subdomains_without_https_can_be_left_out_of_hsts():
+    assert settings_of(**BEHIND_HTTPS, HSTS_SUBDOMAINS="false")["SECURE_HSTS_INCLUDE_SUBDOMAINS"] is False
+
+
 def test_django_itself_finds_nothing_to_harden():
     ran = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
