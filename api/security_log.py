@@ -32,15 +32,16 @@ def refused(error: Exception, status: int) -> None:
     What was not found is not logged: `request_finished` has the path and the status. The other kinds have a reason that
     the path does not tell.
     """
-    event = _event_of(status)
-    if event is None:
-        return
     seen = {"status": status, "reason": type(error).__name__}
-    if event == "input_refused":
-        log.info(event, **seen, fields=_fields(error))
-    else:
-        log.warning(event, **seen)
-    count(event)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        log.warning("access_denied", **seen)
+        count("access_denied")
+    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+        log.warning("limit_reached", **seen)
+        count("limit_reached")
+    elif _is_about_the_input(status):
+        log.info("input_refused", **seen, fields=_fields(error))
+        count("input_refused")
 
 
 def count(event: str) -> None:
@@ -71,13 +72,9 @@ def user_of(request: HttpRequest) -> dict[str, str]:
     return {}
 
 
-def _event_of(status: int) -> str | None:
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return "access_denied"
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return "limit_reached"
+def _is_about_the_input(status: int) -> bool:
     is_refusal = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return "input_refused" if is_refusal and status != HTTPStatus.NOT_FOUND else None
+    return is_refusal and status != HTTPStatus.NOT_FOUND
 
 
 def _fields(error: Exception) -> list[str]:
