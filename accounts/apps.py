@@ -10,6 +10,6 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks of this app's settings, and what records logins."""
-        # Both register themselves; the registry of models must be ready first.
-        from accounts import active_logins, checks  # noqa: F401, PLC0415
+        """Register the system checks of this app's settings, and what records and logs logins."""
+        # They register themselves; the registry of models must be ready first.
+        from accounts import active_logins, checks, login_log  # noqa: F401, PLC0415

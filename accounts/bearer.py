@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from structlog.contextvars import bind_contextvars
 
 from accounts import active_logins
 
@@ -27,7 +28,9 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox i
         """Return the user and the token's row. Raises AuthenticationFailed."""
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
-        return super().authenticate_credentials(token)
+        found = super().authenticate_credentials(token)
+        bind_contextvars(user_id=str(found[0].pk))  # on every further log line of the request
+        return found
 
     def _cleanup_token(self, auth_token: Any) -> bool:
         """Say whether the token is expired.

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from api import security_log
 from api.errors import RETRY_AFTER_SECONDS, Refused
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,13 @@ REASONS = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the answer to `error` of a REST framework view, None where it is a bug."""
+    response = _response_to(error, context)
+    if response is not None:
+        security_log.refused(error, response.status_code)
+    return response
+
+
+def _response_to(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(as_serializer_error(error))
     if isinstance(error, exceptions.ValidationError):
@@ -56,6 +64,7 @@ def refusal(error: Exception) -> JsonResponse | None:
 def json_of(error: Exception) -> JsonResponse:
     """Return the JSON answer to a refusal or a lost database."""
     status, body, headers = _facts(error)
+    security_log.refused(error, status)
     return JsonResponse(body, status=status, headers=headers)
 
 

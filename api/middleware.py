@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api import answers
+from api import answers, security_log
 from api.connections import give_back
 from api.request_id import HEADER, sane_request_id
 
@@ -58,6 +58,7 @@ class RequestContext:
         request_id = sane_request_id(request.headers.get(HEADER))
         request.request_id = request_id  # type: ignore[attr-defined]  # ours
         bind_contextvars(request_id=request_id)
+        security_log.bind_client(request)
         return time.monotonic()
 
     def _finish(self, request: HttpRequest, answer: HttpResponseBase, started: float) -> HttpResponseBase:
@@ -70,6 +71,7 @@ class RequestContext:
             path=shown_path(request),
             status=answer.status_code,
             ms=round((time.monotonic() - started) * 1000, 1),
+            **security_log.user_of(request),
         )
         return answer
 

@@ -84,6 +84,7 @@ class Web:
     public_url: str
     trusted_origins: tuple[str, ...]
     behind_https_proxy: bool
+    hsts_subdomains: bool
     proxies: int
     body_max_bytes: int
     throttles: Mapping[str, str]
@@ -330,6 +331,7 @@ def _read(get: _Reader) -> Env:
         public_url=get("PUBLIC_URL", f"http://127.0.0.1:{ports.web}", _web_address),
         trusted_origins=get("CSRF_TRUSTED_ORIGINS", "", _origins),
         behind_https_proxy=get("BEHIND_HTTPS_PROXY", "false", _yes_or_no),
+        hsts_subdomains=get("HSTS_SUBDOMAINS", "true", _yes_or_no),
         proxies=get("NUM_PROXIES", "0", _whole(0, 10)),
         body_max_bytes=get("BODY_MAX_BYTES", "2621440", _whole(1024, 2**30)),
         throttles={

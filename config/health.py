@@ -15,8 +15,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.mail import get_connection
 from django.db import connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
+from api.methods import only
 from media_pipeline.engine import sandbox
 
 LIMIT_SECONDS = 1.0
@@ -26,12 +27,14 @@ LIMIT_SECONDS = 1.0
 SOCKET_SECONDS = 2 * LIMIT_SECONDS
 
 
-async def healthz(request: HttpRequest) -> JsonResponse:
+@only("GET", "HEAD")
+async def healthz(request: HttpRequest) -> HttpResponseBase:
     """Answer 200 for as long as the process can answer at all."""
     return JsonResponse({"status": "ok"})
 
 
-async def readyz(request: HttpRequest) -> JsonResponse:
+@only("GET", "HEAD")
+async def readyz(request: HttpRequest) -> HttpResponseBase:
     """Answer 200 where every dependency does, 503 otherwise: `{name: "ok" or the reason}`.
 
     `?only=a,b` asks only those. `sandbox` is there only where this machine's kernel cannot confine the programs that

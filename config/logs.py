@@ -21,6 +21,8 @@ class LogSettings(TypedDict):
 _IN_ADDRESS = re.compile(r"([?&](?:token|key|signature|secret)=|/account/deletions/)[^&\s\"'/]+")
 # No line of ours has such a field; a library's may.
 SECRETS = frozenset(("password", "token", "secret", "authorization", "cookie", "access_key", "secret_key"))
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""Control characters save the tab, and the line breaks of Unicode."""
 
 
 class StdoutHandler(logging.StreamHandler[TextIO]):
@@ -105,11 +107,27 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
+def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Return the line with the control characters of its event escaped, as the renderer does for the other fields.
+
+    A library writes what a client sent into its message: a line break would begin a line that looks like ours, and an
+    escape sequence would change the operator's terminal. JSON escapes them by itself.
+    """
+    event["event"] = CONTROLS.sub(lambda found: ascii(found[0])[1:-1], str(event["event"]))
+    return event
+
+
 def _renderers(wanted: str) -> list[Processor]:
     if wanted == "console" or (wanted == "auto" and sys.stdout.isatty()):
-        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        return [
+            escape_controls,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stdout.isatty(),
+                exception_formatter=structlog.dev.RichTracebackFormatter(show_locals=False),
+            ),
+        ]
     return [
-        # Without the frames' variables, which structlog adds by default: a password is one of them.
+        # Both renderers omit the local variables of the frames: a password may be one of them.
         structlog.processors.ExceptionRenderer(
             structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         ),

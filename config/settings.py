@@ -91,6 +91,7 @@ MAILBOX_EMBEDDED = ENV.services.mail_server is None
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data / "static"
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site reads them by script
 WHITENOISE_USE_FINDERS = True  # `make run` serves the packages' own files, without a collectstatic before
 STORAGES = {
     "default": connections.storage(ENV),
@@ -111,6 +112,7 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.LockingBackend"]  # refuses after LOGIN_MAX_FAILURES
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # addresses are unique by a constraint on lower(email), which this check does not read
+    "security.W021",  # to be on the browsers' preload list is for whoever has the domain to decide
 ]
 PASSWORD_HASHERS = [
     "accounts.hashers.Argon2PasswordHasher",
@@ -126,6 +128,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.password_validators.KnownPasswordValidator"},
     {"NAME": "accounts.password_validators.OwnWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.password_length.MaximumLengthValidator"},
 ]
 TOKEN_DAYS = ENV.web.token_days
 TOKEN_IDLE_DAYS = ENV.web.token_idle_days
@@ -174,12 +177,17 @@ CSRF_COOKIE_SAMESITE = "Lax"
 # Secure only where the site is served over https: Safari drops such cookies on plain http://localhost.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "offstage_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrftoken"  # no other subdomain can set it
 CSRF_TRUSTED_ORIGINS = list(ENV.web.trusted_origins)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.behind_https_proxy else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.web.hsts_subdomains
+# Only behind a proxy that says how a request came in: without it each request would be redirected to itself.
+SECURE_SSL_REDIRECT = HTTPS and ENV.web.behind_https_proxy
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz/?$"]  # supervisors ask without the proxy
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/videos"

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from api.routes import route
 from config import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,8 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("jobs.api.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    re_path(r"^healthz/?$", health.healthz, name="healthz"),
-    re_path(r"^readyz/?$", health.readyz, name="readyz"),
+    route("healthz", health.healthz, name="healthz"),
+    route("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("", include("web.urls")),
 ]

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts.password_rules import PASSWORD_MAX_CHARACTERS
+from api import security_log
 from api.errors import Refused
 
 
@@ -27,6 +28,7 @@ class AccessibleForm(forms.Form):
         try:
             yield
         except Refused as error:
+            security_log.refused(error, error.status)
             self.status = error.status
             self.retry_after = getattr(error, "retry_after", None)
             self.add_error(error.field if error.field in self.fields else None, error.detail)

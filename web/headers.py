@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 POLICY = "; ".join(
@@ -32,7 +33,7 @@ type_of_answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class PageHeaders:
-    """Sets the policies, and keeps pages and JSON out of caches, where a view has not said otherwise."""
+    """Sets the headers that restrict browsers and caches, where a view has not set them."""
 
     sync_capable: ClassVar[bool] = True
     async_capable: ClassVar[bool] = True
@@ -58,10 +59,34 @@ def _guarded(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase
     answer.headers.setdefault("Content-Security-Policy", policy)
     answer.headers.setdefault("Permissions-Policy", PERMISSIONS)
     answer.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    # Django's middleware does not see what an outer one answers: static files and requests for another host.
+    answer.headers.setdefault("X-Frame-Options", "DENY")
     content_type = answer.headers.get("Content-Type", "")
     if content_type.startswith("text/html"):
-        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        # The back button must not show a page of a user who has logged out.
+        kept = "no-store" if settings.SESSION_COOKIE_NAME in request.COOKIES else "private, no-cache"
+        answer.headers.setdefault("Cache-Control", kept)
     elif content_type.startswith("application/json"):
         # The API's: an account, tokens, videos. Neither a shared cache nor the browser's disk keeps them.
         answer.headers.setdefault("Cache-Control", "no-store")
+        if not _is_read_by_a_script(request):
+            # A browser that is led to it stores it under this name, whatever the path ends with, and never renders it.
+            answer.headers.setdefault("Content-Disposition", 'attachment; filename="api.json"')
+    if _ends_session(answer):
+        # Not "cache" as well: Chrome takes seconds to clear it, and nothing of a user is in it.
+        answer.headers["Clear-Site-Data"] = '"storage"'
     return answer
+
+
+def _is_read_by_a_script(request: HttpRequest) -> bool:
+    """Say whether a script of a page reads the response: a browser renders nothing of it.
+
+    Swagger UI would show a link in the place of the JSON.
+    """
+    return request.headers.get("Sec-Fetch-Dest") == "empty"
+
+
+def _ends_session(answer: HttpResponseBase) -> bool:
+    """Say whether the response removes the session's cookie: after a logout, a deletion, or the end of the session."""
+    cookie = answer.cookies.get(settings.SESSION_COOKIE_NAME)
+    return cookie is not None and cookie["max-age"] == 0

@@ -26,6 +26,16 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "web/home.html", {"places": _places(request)})
 
 
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """Say what is stored about a user, what for, and for how long."""
+    return render(
+        request,
+        "web/privacy.html",
+        {"token_days": settings.TOKEN_DAYS, "lock_minutes": settings.LOGIN_LOCK_MINUTES},
+    )
+
+
 def _places(request: HttpRequest) -> list[Place]:
     found = [Place("API", reverse("docs"), "Every call, to read and to try")]
     if has_mailbox(request):

@@ -16,6 +16,7 @@ MAIL = r"(?P<id>[\w-]{1,64})"
 
 urlpatterns = [
     route("", home_views.home, name="home"),
+    route("privacy", home_views.privacy, name="privacy"),
     route("signup", account_views.sign_up, name="signup"),
     route("mail-sent", account_views.mail_sent, name="signup_sent"),
     route("login", account_views.log_in, name="login"),

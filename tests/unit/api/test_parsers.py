@@ -22,3 +22,26 @@ def test_a_body_is_read_up_to_its_limit(settings):
     assert Json().parse(BytesIO(b'"12345678"')) == "12345678"
     with pytest.raises(TooLarge, match="10 bytes"):
         Json().parse(BytesIO(b'"123456789"'))
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"email": "a@example.org", "email": "b@example.org"}', "occurs twice"),
+        (b'{"keys": {"auth": 1, "auth": 2}}', "occurs twice"),
+        (b'{"a": 1, "\\u0061": 2}', "occurs twice"),
+        (b'{"a": NaN}', "NaN is not a JSON value"),
+        (b'{"a": -Infinity}', "-Infinity is not a JSON value"),
+        (b'{"a": 1e999}', "out of range"),
+        (b'{"a": ' + b"9" * 1_000_000 + b"}", "out of range"),
+        ('{"a": "b"}'.encode("utf-16"), "codec can't decode"),
+        (b'\xef\xbb\xbf{"a": 1}', "BOM"),
+        (b"", "Expecting value"),
+        (b"{'a': 1}", "Expecting property name"),
+        (b'{"a": 1} {"a": 2}', "Extra data"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, bytes) else None,
+)
+def test_what_parsers_read_in_different_ways_is_refused(body, why):
+    with pytest.raises(ParseError, match=why):
+        Json().parse(BytesIO(body))

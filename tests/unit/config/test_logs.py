@@ -108,3 +108,51 @@ def test_a_secret_in_an_address_is_hidden_in_a_library_s_line_too(lines, line, s
     logging.getLogger("django.request").warning("%s", line)
 
     assert lines()[0]["event"] == shown
+
+
+@pytest.fixture
+def terminal(capsys):
+    """Return a function that returns what was written for a terminal."""
+    logs.configure({"level": "info", "format": "console"})
+    yield lambda: capsys.readouterr().out
+    logs.configure(settings.LOGGING)
+
+
+HOSTILE = "/a\n2026-01-01T00:00:00Z [info] login_accepted\r\x1b[2J\x9b\u2028"
+
+
+def test_a_client_cannot_write_a_line_of_its_own_to_a_terminal(terminal):
+    structlog.get_logger("a").info("request_finished", path=HOSTILE)
+    logging.getLogger("b").warning("Not Found: %s", HOSTILE)
+
+    written = terminal()
+    assert len(written.splitlines()) == 2
+    assert "\x1b" not in written
+
+
+def test_a_client_cannot_write_a_line_of_its_own_to_json(capsys):
+    logs.configure({"level": "info", "format": "json"})
+
+    structlog.get_logger("a").info("request_finished", path=HOSTILE)
+    logging.getLogger("b").warning("Not Found: %s", HOSTILE)
+
+    written = capsys.readouterr().out
+    assert len(written.splitlines()) == 2
+    assert "\x1b" not in written
+    logs.configure(settings.LOGGING)
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_has_no_local_variables(capsys, form):
+    logs.configure({"level": "info", "format": form})
+
+    password = "2retnuh"[::-1]  # the source lines around the frame are shown
+    try:
+        _ = len(password) / 0
+    except ZeroDivisionError:
+        structlog.get_logger("a").exception("job_failed")
+
+    written = capsys.readouterr().out
+    assert "ZeroDivisionError" in written
+    assert "hunter2" not in written
+    logs.configure(settings.LOGGING)

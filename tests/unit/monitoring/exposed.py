@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api import security_log
 from config.exporter.counters import TaskMetrics
 from config.exporter.ledger import Ledger, Reading
 from config.exporter.queues import Queues
@@ -35,6 +36,7 @@ def scrape():
         Queues(None, ["mail"]),
         ledger,
         Sources(["ledger"]),
+        security_log._events,  # of the web processes, whose metrics the exporter shows
     ):
         registry.register(collector)
     text = generate_latest(registry).decode()

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 from django.core.exceptions import ValidationError
 
 from api.errors import Conflict, Refused
-from web.forms import SignupForm
+from web.forms import AccessibleForm, SignupForm
 
 
 def a_form() -> SignupForm:
@@ -58,3 +60,43 @@ def test_an_error_is_tied_to_its_field_for_those_who_listen():
 
     assert 'aria-invalid="true"' in html
     assert 'aria-describedby="id_email_error"' in html
+
+
+@pytest.mark.parametrize("path", ["/signup", "/reset-password"])
+@pytest.mark.django_db
+def test_a_new_password_has_a_meter_and_can_be_shown(browser, path):
+    page = browser.get(path).text
+
+    assert re.search(r'<input type="password"[^>]*autocomplete="new-password"', page)
+    assert 'data-shows="id_password"' in page
+    assert 'data-measures="id_password"' in page
+    assert 'src="/static/web/password.js"' in page
+    assert browser.get("/static/web/password.js").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_password_that_is_not_new_has_no_meter(browser):
+    page = browser.get("/login").text
+
+    assert 'data-shows="id_password"' in page
+    assert "data-measures" not in page
+
+
+def test_no_form_has_a_hidden_field_but_its_tokens():
+    found = {
+        (form.__name__, name)
+        for form in AccessibleForm.__subclasses__()
+        for name, field in form.base_fields.items()
+        if field.widget.is_hidden
+    }
+
+    assert {name for _, name in found} <= {"token"}
+
+
+@pytest.mark.django_db
+def test_what_a_user_types_is_no_template(a_user, as_user):
+    typed = "{{ 7|add:7 }}{% debug %}<script>alert(1)</script>\"'"
+    page = as_user(a_user(name=typed)).get("/account").text
+
+    assert "<script>alert" not in page
+    assert "{{ 7|add:7 }}{% debug %}&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;" in page

@@ -60,3 +60,35 @@ def test_the_api_docs_do_not_keep_a_token_in_the_browser(browser):
 @pytest.mark.parametrize("path", [f"/static/{'a' * 300}", f"/{'a' * 300}", f"/mailbox/letters/{'a' * 300}"])
 def test_a_name_longer_than_any_file_s_is_not_found(browser, path):
     assert browser.get(path).status_code == 404
+
+
+def test_logging_out_clears_what_the_browser_kept(as_user, a_user):
+    browser = as_user(a_user())
+    before = browser.get("/account")
+
+    after = browser.send("/account", action="/logout")
+
+    assert "Clear-Site-Data" not in before.headers
+    assert before.headers["Cache-Control"] == "no-store"
+    assert after.headers["Clear-Site-Data"] == '"storage"'
+
+
+def test_an_ended_session_clears_what_the_browser_kept(as_user, a_user):
+    browser = as_user(a_user())
+    browser.session.flush()
+
+    assert browser.get("/account").headers["Clear-Site-Data"] == '"storage"'
+
+
+@pytest.mark.parametrize(
+    ("destination", "disposition"),
+    [
+        ("document", 'attachment; filename="api.json"'),
+        ("", 'attachment; filename="api.json"'),
+        ("empty", None),
+    ],
+)
+def test_data_is_stored_by_a_browser_that_is_led_to_it_and_read_by_scripts(browser, destination, disposition):
+    answer = browser.get("/api/push-key", headers={"Sec-Fetch-Dest": destination} if destination else {})
+
+    assert answer.headers.get("Content-Disposition") == disposition

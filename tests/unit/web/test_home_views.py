@@ -26,3 +26,12 @@ def test_staff_are_led_to_the_admin_from_anywhere(as_user, a_user):
 def test_a_stranger_is_asked_to_sign_up_and_a_user_to_upload(browser, as_user, a_user):
     assert 'href="/signup"' in browser.get("/").text
     assert 'href="/videos/upload"' in as_user(a_user()).get("/").text
+
+
+def test_who_signs_up_is_told_first_what_is_stored(browser):
+    page = browser.get("/signup").text
+    told = browser.get("/privacy").text
+
+    assert page.index('href="/privacy"') < page.index(">Sign up</button>")
+    for word in ("email address", "password", "videos", "webhooks", "cookie", "log", "deletes"):
+        assert word in told
