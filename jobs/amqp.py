@@ -12,7 +12,7 @@ import structlog
 from celery.app.amqp import AMQP
 from celery.signals import before_task_publish
 
-from jobs import faultpoints, queries
+from jobs import faultpoints, queries, wakeup
 from jobs.current import CurrentJob, current_job
 from jobs.errors import LedgerError
 from jobs.policy import MAX_HEADERS_BYTES, max_attempts_of
@@ -61,7 +61,9 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
             "unique_key": unique_key,
         }
     )
-    if not queries.insert_job(job):
+    if queries.insert_job(job):
+        wakeup.wake_relays()
+    else:
         _replace_or_let_be(job, current_job())
     faultpoints.reach("enqueue.written")
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from jobs import policy, queries
+from jobs import policy, queries, wakeup
 from jobs.models import Job
 from jobs.states import MOVES, UNFINISHED, WAITING, JobState
 
@@ -61,7 +61,7 @@ def _retry(jobs: QuerySet[Job]) -> int:
         )
         for name in names
     )
-    queries.wake_relays()
+    wakeup.wake_relays()
     log.info("jobs_retried_by_hand", count=count)
     return count
 
@@ -76,6 +76,6 @@ def _cancel(jobs: QuerySet[Job]) -> int:
         finished_at=Case(When(is_waiting, then=Now())),
         cancel_requested_at=Case(When(is_waiting, then=F("cancel_requested_at")), default=Now()),
     )
-    queries.wake_relays()
+    wakeup.wake_relays()
     log.info("jobs_cancelled", count=cancelled)
     return cancelled

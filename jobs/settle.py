@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures
+from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures, wakeup
 from jobs.errors import LeaseLost
 from jobs.judge import Failure
 from jobs.models import JobError
@@ -110,7 +110,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
     if verdict.retry_in_seconds is None:
         _bury(attempt, failure)
     elif queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds):
-        queries.wake_relays()  # They sleep until the next job falls due, and this one may be it.
+        wakeup.wake_relays()  # They sleep until the next job falls due, and this one may be it.
     else:
         cancel(attempt)
         return judge.Verdict(None, is_cancelled=True)
@@ -139,7 +139,7 @@ def _bury(attempt: Attempt, failure: Failure) -> None:
 def _let_the_next_of_its_key_go(attempt: Attempt) -> None:
     # Not for every job: a wake-up for each settled one would keep the relays busy with nothing.
     if attempt.order_key is not None:
-        queries.wake_relays()
+        wakeup.wake_relays()
 
 
 def _keep_error(attempt: Attempt, failure: Failure) -> None:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, queries, settle
+from jobs import faultpoints, heartbeat, limits, queries, settle, wakeup
 from jobs.current import CurrentJob, current_job, running
 from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
@@ -80,7 +80,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
     def _drop(self, job_id: str) -> NoReturn:
         """End a delivery that brings no job: a second one, a cancelled job's, or one whose key is taken."""
         if queries.line_up(job_id):
-            queries.wake_relays()
+            wakeup.wake_relays()
         log.info("delivery_dropped")
         raise Ignore
 
@@ -90,7 +90,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         use = limits.take(self.rate_limit_name, job_id, longest_seconds=longest_seconds)
         if use.wait_seconds > 0:
             queries.postpone(job_id, use.wait_seconds)
-            queries.wake_relays()
+            wakeup.wake_relays()
             log.info("job_postponed", limit=self.rate_limit_name, seconds=round(use.wait_seconds, 3))
             raise Retry("over the rate limit", when=use.wait_seconds)  # type: ignore[arg-type]  # numbers.Real has no types
         return use

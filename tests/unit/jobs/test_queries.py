@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import control, queries
+from jobs import control, queries, wakeup
 from jobs.models import Job
 from jobs.states import JobState
 from tests.eventually import eventually
@@ -410,6 +410,6 @@ def test_asking_for_a_job_wakes_a_listener_when_it_is_committed(other):
 
     other(listen)
     with transaction.atomic():
-        queries.wake_relays()
+        wakeup.wake_relays()
         assert other(heard, 0) == 0
     assert other(heard, 5) == 1
