@@ -8,6 +8,7 @@ from celery import Celery
 
 from jobs import signatures
 from jobs.bootstep import RelayStep
+from jobs.celery_repairs import repair_canvas
 from jobs.current import current_job
 
 
@@ -18,6 +19,7 @@ class JobsApp(Celery):
     task_cls = "jobs.task:JobTask"
 
     def __init__(self, main: str, **options: Any) -> None:
+        repair_canvas()
         super().__init__(main, backend="jobs.backend:LedgerBackend", **options)
         self.steps["worker"].add(RelayStep)
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from jobs import policy, queries, wakeup
+from jobs import policy, wakeup
 from jobs.models import Job
 from jobs.states import MOVES, UNFINISHED, WAITING, JobState
 
