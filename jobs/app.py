@@ -1,7 +1,8 @@
 """The Celery application whose tasks go through the ledger."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from celery import Celery
@@ -41,6 +42,7 @@ class JobsApp(Celery):
         args, kwargs = args or (), kwargs or {}
         signatures.check_call(self, name, args, kwargs)
         self._check_followers(options)
+        _take_expiry(name, self.tasks[name], options)
         # Celery deprecates a task's own `queue`; ours is declared all the same.
         options["queue"] = options.get("queue") or getattr(self.tasks[name], "job_queue", None)
         # Times are a column of the ledger. Left to Celery they would be held in a worker's memory.
@@ -53,9 +55,52 @@ class JobsApp(Celery):
             task_id = job.child_id(name)
         return super().send_task(name, list(args), dict(kwargs), task_id=task_id, **options)
 
+    @cached_property
+    def AsyncResult(self) -> Any:  # noqa: N802 - Celery's name
+        """Return the class of a job's result."""
+        return self._result_class("jobs.results:LedgerResult", "AsyncResult")
+
+    @cached_property
+    def GroupResult(self) -> Any:  # noqa: N802 - as above
+        """Return the class of a group's results."""
+        return self._result_class("jobs.results:LedgerGroupResult", "GroupResult")
+
+    @cached_property
+    def ResultSet(self) -> Any:  # noqa: N802 - as above
+        """Return the class of a set of results."""
+        return self._result_class("jobs.results:LedgerResultSet", "ResultSet")
+
+    def producer_or_acquire(self, producer: object = None) -> Any:
+        """Return what collects the jobs of a call; none of them goes to a broker from here."""
+        return self.amqp.collector(producer)  # type: ignore[attr-defined]  # LedgerAMQP has it
+
+    default_producer = producer_or_acquire
+
+    def _result_class(self, path: str, name: str) -> Any:
+        # By path: their module must not be loaded before the settings are.
+        return self.subclass_with_self(path, name=name, reverse=name)  # type: ignore[arg-type]  # a path will do
+
     def _check_followers(self, options: Mapping[str, Any]) -> None:
         # A chord's body is checked once, with its chord (`LedgerBackend.apply_chord`), not with every part.
         for word in ("link", "link_error", "chain"):
             followers = options.get(word) or []
             for follower in [followers] if isinstance(followers, Mapping) else followers:
-                signatures.check_tree(self, follower, gets_result=True)
+                # What is stored was checked when it was stored.
+                if not signatures.is_reference(follower):
+                    signatures.check_tree(self, follower, gets_result=True)
+
+
+def _take_expiry(name: str, task: Any, options: dict[str, Any]) -> None:
+    """Turn Celery's `expires` into a column: seconds from now by the database's clock, or a moment."""
+    # An explicit None lifts the task's own, here and in what Celery would put into the message.
+    expires = options["expires"] if "expires" in options else getattr(task, "expires", None)
+    options["expires"] = None
+    if isinstance(expires, timedelta):
+        expires = expires.total_seconds()
+    if isinstance(expires, datetime | str):
+        moment = datetime.fromisoformat(expires) if isinstance(expires, str) else expires
+        options["expires_at"] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+    elif isinstance(expires, int | float):
+        options["expires_seconds"] = float(expires)
+    elif expires is not None:
+        raise TypeError(f"{name}: expires must be seconds or a datetime, not {expires!r}")

@@ -12,6 +12,7 @@ import structlog
 from celery import current_app
 from celery.canvas import Signature
 
+from jobs import chains
 from jobs.errors import Undeclared
 from jobs.signatures import Node
 
@@ -28,8 +29,8 @@ def enqueue_next(job_id: str, root_id: str, canvas: Canvas, result: Any) -> None
         _send(callback, (result,), fallback_id=_id(job_id, "callback", number), **family)
     chain = canvas.get("chain") or []
     if chain:
-        # Celery keeps the rest of a chain with the next step last.
-        _send(chain[-1], (result,), chain=chain[:-1], **family)
+        step, rest = chains.next_step(chain)
+        _send(step, (result,), chain=rest, **family)
 
 
 def enqueue_errbacks(errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str) -> None:

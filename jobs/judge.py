@@ -1,11 +1,14 @@
 """What becomes of a failed attempt: a value, decided here and nowhere else."""
 
+import json
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
+from kombu.utils.encoding import safe_repr
 
 from jobs.errors import Cancelled, LeaseLost, Permanent, Transient
 from jobs.retry import retry_delay_seconds
@@ -32,6 +35,8 @@ class Failure:
     message: str
     traceback: str = ""
     retry_after: float | None = None
+    error_module: str = ""
+    error_args: list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class Verdict:
         return self.retry_in_seconds is None and not self.is_cancelled
 
 
+#: What is kept of one argument of an exception.
+MAX_ARG_BYTES = 2000
+
 #: Fates that cost no wait: the body is not known to be at fault, its worker is.
 _AT_ONCE = frozenset({Fate.LOST})
 
@@ -59,6 +67,8 @@ def describe(error: BaseException) -> Failure:
         message=_storable(str(error) or type(error).__name__),
         traceback=_storable("".join(traceback.format_exception(error))),
         retry_after=error.retry_after if isinstance(error, Transient) else None,
+        error_module=type(error).__module__,
+        error_args=_plain_args(error),
     )
 
 
@@ -79,6 +89,22 @@ def judge(  # noqa: PLR0913 - facts, each by its name
     delay = retry_delay_seconds(attempt, base_seconds=base_seconds, jitter=jitter)
     # A provider that names a time knows better than our doubling, unless it asks for less.
     return Verdict(min(max_seconds, max(delay, failure.retry_after or 0.0)))
+
+
+def _plain_args(error: BaseException) -> list[Any]:
+    """Return an exception's arguments as JSON keeps them; what is too large or no JSON is represented by its text."""
+    return [_plain_arg(arg) for arg in error.args]
+
+
+def _plain_arg(arg: Any) -> Any:
+    try:
+        text = json.dumps(arg, ensure_ascii=False, allow_nan=False)
+        # What PostgreSQL's JSON does not take either: NUL, and half a surrogate pair.
+        if len(text.encode()) <= MAX_ARG_BYTES and "\\u0000" not in text:
+            return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    return _storable(arg if isinstance(arg, str) else safe_repr(arg))[:MAX_ARG_BYTES]
 
 
 def _storable(text: str) -> str:

@@ -3,6 +3,7 @@
 Each function raises LeaseLost, and so rolls back, where the claim is not ours any more.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures, wakeup
+from jobs import chains, chords, continuation, faultpoints, judge, policy, queries, signatures, wakeup
 from jobs.errors import LeaseLost
 from jobs.judge import Failure
 from jobs.models import JobError
@@ -67,9 +68,8 @@ class Attempt:
     @property
     def lost_part(self) -> Part | None:
         """The place in a header that stays empty when this job is dead: its own, or that of its chain's end."""
-        chain = self.canvas.get("chain")
-        # Celery keeps the rest of a chain with the last step first.
-        return signatures.part_of(chain[0]) if chain else self.part
+        rest = self.canvas.get("chain")
+        return signatures.part_of(chains.last_step(rest)) if rest else self.part
 
 
 def succeed(attempt: Attempt, result: Any) -> None:
@@ -88,7 +88,7 @@ def _succeed_and_continue(attempt: Attempt, result: Any) -> None:
     continuation.enqueue_next(attempt.id, attempt.root_id, attempt.canvas, result)
     faultpoints.reach("settle.continued")
     if attempt.part is not None:
-        chords.return_part(attempt.part, result)
+        chords.return_part(attempt.part, attempt.id, result)
     _let_the_next_of_its_key_go(attempt)
 
 
@@ -121,7 +121,22 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
 def cancel(attempt: Attempt) -> None:
     """Record that the job stopped on request."""
     _held(queries.settle_cancelled(attempt.id, attempt.token), attempt)
+    leave_out_what_follows([attempt])
     _let_the_next_of_its_key_go(attempt)
+
+
+def leave_out_what_follows(attempts: Iterable[Attempt]) -> None:
+    """Note that what would follow cancelled jobs is not reached, so that whoever waits for it is told."""
+    chords_seen: set[str] = set()
+    for attempt in attempts:
+        rest = attempt.canvas.get("chain")
+        if rest:
+            ids = signatures.ids_in(chains.all_steps(rest))
+            queries.note_unreached(ids, attempt.id, is_chord_body=False)
+        part = attempt.lost_part
+        if part is not None and part.group_id not in chords_seen:
+            chords_seen.add(part.group_id)
+            chords.leave_out(part, attempt.id)
 
 
 def _bury(attempt: Attempt, failure: Failure) -> None:
@@ -130,7 +145,9 @@ def _bury(attempt: Attempt, failure: Failure) -> None:
     continuation.enqueue_errbacks(errbacks, attempt.id, f"errback/{attempt.number}", attempt.root_id)
     chain = attempt.canvas.get("chain") or []
     if chain:
-        queries.bury_awaiting(signatures.ids_in(chain), f"job {attempt.id} of its replacement is dead")
+        ids = signatures.ids_in(chains.all_steps(chain))
+        queries.bury_awaiting(ids, f"job {attempt.id} of its replacement is dead")
+        queries.note_unreached(ids, attempt.id, is_chord_body=False)
     if attempt.lost_part is not None:
         chords.fail_part(attempt.lost_part, attempt.id, attempt.number, attempt.root_id)
     _let_the_next_of_its_key_go(attempt)
@@ -149,6 +166,8 @@ def _keep_error(attempt: Attempt, failure: Failure) -> None:
         worker=attempt.worker,
         fate=failure.fate,
         error_class=failure.error_class,
+        error_module=failure.error_module,
+        error_args=failure.error_args,
         message=failure.message,
         traceback=failure.traceback,
     )

@@ -6,6 +6,7 @@ Works on Celery's own dictionaries, which are the same before and after they wen
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -57,7 +58,7 @@ def check_tree(app: Celery, node: Node, *, gets_result: bool) -> None:
 
 def with_fixed_ids(app: Celery, canvas: Signature, seed: str) -> Signature:
     """Return a copy of a canvas whose ids follow from `seed`: the same ones each time it is asked for."""
-    copy: dict[str, Any] = json.loads(json.dumps(canvas))
+    copy: dict[str, Any] = plain(canvas)
     for number, node in enumerate(_walk(copy)):
         # Chains and chords have the ids of their ends. A chord's group gets one by chance all the same: asked for
         # twice, its parts and its body are there once, beside a chord without parts that retention lets go.
@@ -65,6 +66,11 @@ def with_fixed_ids(app: Celery, canvas: Signature, seed: str) -> Signature:
             node["options"].setdefault("task_id", str(uuid5(NAMESPACE_OID, f"{seed}/{number}")))
     fixed: Signature = Signature.from_dict(copy, app=app)
     return fixed
+
+
+def plain(canvas: Any) -> Any:
+    """Return a checked canvas as JSON gives it back; a moment in an option, such as `expires`, becomes its text."""
+    return json.loads(json.dumps(canvas, default=_moment))
 
 
 def first_jobs(node: Node) -> list[Node]:
@@ -108,6 +114,11 @@ def errbacks_of(node: Node) -> list[Node]:
     return own
 
 
+def is_reference(node: Node) -> bool:
+    """Return whether this element of a chain stands for steps that are stored (`jobs.chains`)."""
+    return "stored" in node
+
+
 def ids_in(nodes: Iterable[Node]) -> list[str]:
     """Return the ids that the jobs of these canvases will have."""
     return [task_id for node in nodes for task_id in _ids_in(node)]
@@ -118,6 +129,12 @@ def _ids_in(node: Node) -> Iterator[str]:
         yield node["options"]["task_id"]
     for follower in (*_inside(node), *(node["options"].get("chain") or ())):
         yield from _ids_in(follower)
+
+
+def _moment(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _check_step(app: Celery, node: Node, *, gets_result: bool) -> None:

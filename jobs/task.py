@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, queries, settle, wakeup
+from jobs import chains, faultpoints, heartbeat, limits, queries, settle, wakeup
 from jobs.current import CurrentJob, current_job, running
 from jobs.errors import Cancelled, LeaseLost, Permanent
 from jobs.judge import Failure, Fate, describe
@@ -67,6 +67,9 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         All that the canvas asks for is written, or nothing.
         """
         job = current_job()
+        # Celery appends what follows in the chain to the replacement, step by step.
+        rest: Any = self.request.chain or []
+        self.request.chain = chains.all_steps(rest)  # type: ignore[assignment]  # celery-types says str
         with transaction.atomic():
             super().replace(sig)
             if job is not None and not job.replaced:

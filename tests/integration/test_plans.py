@@ -90,6 +90,7 @@ def reads(act):
 
 HOT = {
     "take_due": (lambda: queries.take_due(["mail"], batch=20, in_flight=100), {"jobs_job_due", "jobs_job_unclaimed"}),
+    "cancel_expired": (lambda: queries.cancel_expired(batch=20), {"jobs_job_expiry"}),
     "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"jobs_job_due"}),
     "take_stranded": (lambda: queries.take_stranded(["push"], 0, batch=20), {"jobs_job_due"}),
     "republish_unclaimed": (lambda: queries.republish_unclaimed(0, batch=20), {"jobs_job_unclaimed"}),
@@ -110,6 +111,16 @@ def test_a_hot_statement_reads_few_rows_off_its_index(ledger, settings, name):
     read, rows = reads(act)
 
     assert indexes <= read
+    assert rows <= FEW
+
+
+def test_due_jobs_of_several_priorities_are_found_off_the_index(ledger):
+    with connection.cursor() as cursor:
+        cursor.execute("update jobs_job set priority = seq % 5 - 2 where state = 'queued'")
+
+    read, rows = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
+
+    assert "jobs_job_due" in read
     assert rows <= FEW
 
 

@@ -24,6 +24,11 @@ def new_job(job):
     )  # fmt: skip
 
 
+def expire(job):
+    Job.objects.filter(pk=job.pk).update(expires_at=job.created_at - timedelta(seconds=1))
+    queries.cancel_expired(batch=10)
+
+
 ACTS = {
     "take_due": lambda job: queries.take_due(["mail"], batch=10, in_flight=10),
     "claim": lambda job: queries.claim(str(job.pk), uuid4(), "w@host/1", 60),
@@ -42,6 +47,7 @@ ACTS = {
     "bury awaiting": lambda job: queries.bury_awaiting([str(job.pk)], "why"),
     "retry": lambda job: control.retry(job.pk),
     "cancel": lambda job: control.cancel(job.pk),
+    "expire": expire,
 }
 #: A job awaits its replacement for ages; any other time stands for the rest.
 RUN_AT = {"now": timedelta(seconds=-1), "in ages": timedelta(days=36_500)}
