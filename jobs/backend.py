@@ -109,6 +109,9 @@ class LedgerBackend(BaseBackend):
     ) -> Meta:
         """Wait for one job. Raises TimeoutError when the time is over, queries included."""
         [(_, meta)] = self.get_many([task_id], timeout, interval, on_interval=on_interval)
+        if on_interval is not None and meta["status"] in states.PROPAGATE_STATES:
+            # What failed before it says more than that it was not reached.
+            on_interval()
         return meta
 
     def fetch(self, results: Iterable[Any], *, only_failed: bool = False) -> list[Any]:

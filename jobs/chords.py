@@ -66,9 +66,9 @@ def fail_part(part: Part, job_id: str, attempt: int, root_id: str) -> None:
         return
     body = _body_of(part)
     if is_first:
-        enqueue_errbacks(
-            signatures.errbacks_of(body), job_id, f"errback of {part.group_id}/{attempt}", root_id
-        )
+        occasion = f"errback of {part.group_id}/{attempt}"
+        body_id = body["options"].get("task_id")
+        enqueue_errbacks(signatures.errbacks_of(body), job_id, occasion, root_id, failed_id=body_id)
     _leave_out(body, job_id)
     outer = signatures.part_of(body)
     if outer is not None:

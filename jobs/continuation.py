@@ -33,15 +33,18 @@ def enqueue_next(job_id: str, root_id: str, canvas: Canvas, result: Any) -> None
         _send(step, (result,), chain=rest, **family)
 
 
-def enqueue_errbacks(errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str) -> None:
+def enqueue_errbacks(
+    errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str, failed_id: str | None = None
+) -> None:
     """Enqueue errbacks of a job that is dead, each with the job's id unless its arguments are fixed.
 
+    `failed_id`: the id that they are handed instead, that of a chord's body which is not reached.
     Twice on one occasion: nothing happens. A job retried by hand that dies again is another one.
     """
     for number, errback in enumerate(errbacks):
         task_id = _id(job_id, occasion, number)
         try:
-            _send(errback, (job_id,), task_id=task_id, parent_id=job_id, root_id=root_id)
+            _send(errback, (failed_id or job_id,), task_id=task_id, parent_id=job_id, root_id=root_id)
         except (Undeclared, TypeError) as error:
             # Its task was removed or changed since. The job must be buried all the same, or nobody could settle it.
             log.error(  # noqa: TRY400 - its traceback says nothing more

@@ -69,14 +69,15 @@ def test_a_body_once_kept_stays():
     assert Chord.objects.get().body == {"first": True}
 
 
-def test_the_first_dead_part_calls_the_errback_and_the_others_do_not():
+def test_the_first_dead_part_calls_the_errback_with_the_bodys_id_and_the_others_do_not():
     group_id = a_chord(size=3, link_error=[dict(signature("test.note"))])
 
     first, second = str(uuid4()), str(uuid4())
     for index, job_id in enumerate((first, second)):
         chords.fail_part(Part(group_id, index), job_id, 1, job_id)
 
-    assert Job.objects.get().args == [first]
+    assert Job.objects.get().args == [Chord.objects.get().body["options"]["task_id"]]
+    assert str(Job.objects.get().parent_id) == first
 
 
 def test_a_part_that_is_dead_again_calls_the_errback_again():
