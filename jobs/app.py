@@ -1,7 +1,8 @@
 """The Celery application whose tasks go through the ledger."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from inspect import isclass, ismethod
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.apps import apps
 from jobs import options as call_options
 from jobs import signatures
 from jobs.bootstep import RelayStep
+from jobs.celery_repairs import repair_canvas
 from jobs.current import current_job
 
 
@@ -23,6 +25,7 @@ class JobsApp(Celery):
     task_cls = "jobs.task:JobTask"
 
     def __init__(self, main: str, **options: Any) -> None:
+        repair_canvas()
         super().__init__(main, backend="jobs.backend:LedgerBackend", **options)
         self.steps["worker"].add(RelayStep)
 
@@ -68,24 +71,52 @@ class JobsApp(Celery):
         signatures.check_call(self, name, args, kwargs)
         call_options.check(self, name, {**options, "countdown": countdown, "eta": eta, "task_id": task_id})
         self._check_followers(options)
+        _take_expiry(name, self.tasks[name], options)
         # Celery deprecates a task's own `queue`; ours is declared all the same.
         options["queue"] = options.get("queue") or getattr(self.tasks[name], "job_queue", None)
         # Times are a column of the ledger. Left to Celery they would be held in a worker's memory.
         if countdown:
-            options["delay_seconds"] = call_options.delay_seconds(name, countdown)
+            options["delay_seconds"] = call_options.seconds(name, "countdown", countdown)
         if eta:
-            options["run_at"] = call_options.due_at(self, name, eta)
+            options["run_at"] = call_options.moment(self, name, "eta", eta)
         job = current_job()
         if task_id is None and job is not None:
             task_id = job.child_id(name)
         return super().send_task(name, list(args), dict(kwargs), task_id=task_id, **options)
+
+    @cached_property
+    def AsyncResult(self) -> Any:  # noqa: N802 - Celery's name
+        """Return the class of a job's result."""
+        return self._result_class("jobs.results:LedgerResult", "AsyncResult")
+
+    @cached_property
+    def GroupResult(self) -> Any:  # noqa: N802 - as above
+        """Return the class of a group's results."""
+        return self._result_class("jobs.results:LedgerGroupResult", "GroupResult")
+
+    @cached_property
+    def ResultSet(self) -> Any:  # noqa: N802 - as above
+        """Return the class of a set of results."""
+        return self._result_class("jobs.results:LedgerResultSet", "ResultSet")
+
+    def producer_or_acquire(self, producer: object = None) -> Any:
+        """Return what collects the jobs of a call; none of them goes to a broker from here."""
+        return self.amqp.collector(producer)  # type: ignore[attr-defined]  # LedgerAMQP has it
+
+    default_producer = producer_or_acquire
+
+    def _result_class(self, path: str, name: str) -> Any:
+        # By path: their module must not be loaded before the settings are.
+        return self.subclass_with_self(path, name=name, reverse=name)  # type: ignore[arg-type]  # a path will do
 
     def _check_followers(self, options: Mapping[str, Any]) -> None:
         # A chord's body is checked once, with its chord (`LedgerBackend.apply_chord`), not with every part.
         for word in ("link", "link_error", "chain"):
             followers = options.get(word) or []
             for follower in [followers] if isinstance(followers, Mapping) else followers:
-                signatures.check_tree(self, follower, gets_result=True)
+                # What is stored was checked when it was stored.
+                if not signatures.is_reference(follower):
+                    signatures.check_tree(self, follower, gets_result=True)
 
 
 def _set_up_django() -> None:
@@ -97,3 +128,16 @@ def _set_up_django() -> None:
 def _job_class(base: Any) -> Any:
     # By name, as Celery finds `task_cls`: the models behind it need Django to be set up.
     return symbol_by_name("jobs.bases:job_class")(base)
+
+
+def _take_expiry(name: str, task: Any, options: dict[str, Any]) -> None:
+    """Turn Celery's `expires` into a column: seconds from now by the database's clock, or a moment."""
+    # An explicit None lifts the task's own, here and in what Celery would put into the message.
+    expires = options["expires"] if "expires" in options else getattr(task, "expires", None)
+    options["expires"] = None
+    if isinstance(expires, timedelta):
+        expires = expires.total_seconds()
+    if isinstance(expires, datetime | str):
+        options["expires_at"] = call_options.moment(task.app, name, "expires", expires)
+    elif expires is not None:
+        options["expires_seconds"] = call_options.seconds(name, "expires", expires)

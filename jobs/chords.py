@@ -1,41 +1,55 @@
 """A chord's header and body: parts counted once, the body enqueued with the last of them."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from celery.result import ResultSet
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import faultpoints, queries, signatures, wire
+from jobs import chains, faultpoints, queries, signatures, wire
 from jobs.continuation import enqueue_errbacks, send_body
-from jobs.models import Chord, ChordPart
-from jobs.signatures import Part
+from jobs.models import Chord
+from jobs.signatures import Node, Part
 
 
-def open_chord(group_id: str, body: dict[str, Any]) -> None:
-    """Keep the body until its header is done. Twice: the first body stands."""
-    Chord.objects.get_or_create(group_id=group_id, defaults={"body": wire.to_json(body)})
+def open_chord(group_id: str, body: dict[str, Any], header: Iterable[Any] | None = None) -> None:
+    """Keep the body until its header is done. Twice: the first body stands.
+
+    `header` are the results of its parts. A part that ends in a group is one result of the body's list, and
+    several jobs: the ids of those jobs say where each of their results belongs.
+    """
+    tree = None if header is None else _tree_of(header)
+    Chord.objects.get_or_create(
+        group_id=group_id,
+        defaults={
+            "body": wire.to_json(body),
+            "size": None if tree is None else len(list(_leaves(tree))),
+            "places": None if tree is None or all(isinstance(part, str) for part in tree) else _places(tree),
+        },
+    )
 
 
 @transaction.atomic
 def set_size(group_id: str, size: int) -> None:
-    """Record how many parts the header has; parts may have returned before it was known."""
-    chord = Chord.objects.select_for_update().filter(group_id=group_id, size=None).first()
-    if chord is not None:
+    """Enqueue the body of a chord whose parts were all there before; record the size where it is not known yet."""
+    chord = Chord.objects.select_for_update().filter(group_id=group_id, fired_at=None).first()
+    if chord is None:
+        return
+    if chord.size is None:
         chord.size = size
         chord.save(update_fields=["size"])
-        _fire_if_complete(chord)
+    if chord.returned >= chord.size:
+        _fire(chord)
 
 
 @transaction.atomic
-def return_part(part: Part, result: Any) -> None:
+def return_part(part: Part, job_id: str, result: Any) -> None:
     """Count a part that succeeded. Twice: the row exists, the count stays. A chord long purged is let be."""
-    chord = _locked(part)
-    if chord is not None:
-        ChordPart.objects.update_or_create(
-            chord=chord, index=part.index, defaults={"succeeded": True, "result": wire.to_json(result)}
-        )
-        faultpoints.reach("chord.counted")
-        _fire_if_complete(chord)
+    is_last = queries.count_part(part.group_id, job_id, part.index, result)
+    faultpoints.reach("chord.counted")
+    if is_last:
+        _fire(Chord.objects.get(pk=part.group_id))
 
 
 @transaction.atomic
@@ -45,42 +59,97 @@ def fail_part(part: Part, job_id: str, attempt: int, root_id: str) -> None:
     Where the body is itself part of a chord, that part is dead with it. A part retried by hand still completes
     the chord.
     """
-    chord = _locked(part)
-    if chord is None:
+    is_first = queries.note_failed_part(part.group_id, job_id, part.index)
+    if is_first is None:
         return
-    is_first = not chord.parts.filter(succeeded=False).exclude(index=part.index).exists()
-    ChordPart.objects.update_or_create(
-        chord=chord, index=part.index, defaults={"succeeded": False, "result": None}
-    )
+    body = _body_of(part)
     if is_first:
-        enqueue_errbacks(
-            signatures.errbacks_of(chord.body), job_id, f"errback of {chord.pk}/{attempt}", root_id
-        )
-    _abandon_body(chord, job_id, attempt, root_id)
+        occasion = f"errback of {part.group_id}/{attempt}"
+        body_id = body["options"].get("task_id")
+        enqueue_errbacks(signatures.errbacks_of(body), job_id, occasion, root_id, failed_id=body_id)
+    _leave_out(body, job_id)
+    outer = signatures.part_of(body)
+    if outer is not None:
+        fail_part(outer, job_id, attempt, root_id)
 
 
-def _locked(part: Part) -> Chord | None:
-    return Chord.objects.select_for_update().filter(group_id=part.group_id).first()
+def leave_out(part: Part, job_id: str) -> None:
+    """Note that the body of a chord is not reached, because this job of its header was cancelled."""
+    if Chord.objects.filter(pk=part.group_id, fired_at=None).exists():
+        body = _body_of(part)
+        _leave_out(body, job_id)
+        outer = signatures.part_of(body)
+        if outer is not None:
+            leave_out(outer, job_id)
 
 
-def _fire_if_complete(chord: Chord) -> None:
-    if chord.fired_at is not None or chord.size is None:
-        return
-    results = list(chord.parts.filter(succeeded=True).order_by("index").values_list("result", flat=True))
-    if len(results) < chord.size:
-        return
+def add_part(group_id: str, job_id: str) -> None:
+    """Make a chord wait for one more job; its result comes last in the body's list."""
+    queries.add_part(group_id, job_id)
+
+
+def _body_of(part: Part) -> dict[str, Any]:
+    body: dict[str, Any] = wire.from_json(Chord.objects.values_list("body", flat=True).get(pk=part.group_id))
+    rest = body["options"].get("chain")
+    if rest:
+        body["options"] = {**body["options"], "chain": chains.all_steps(rest)}
+    return body
+
+
+def _leave_out(body: Node, job_id: str) -> None:
+    ids = signatures.ids_in([body])
+    queries.bury_awaiting(ids, f"job {job_id} of its replacement is dead")
+    queries.note_unreached(ids, job_id, is_chord_body=True)
+
+
+def _fire(chord: Chord) -> None:
+    parts = dict(chord.parts.filter(succeeded=True).order_by("index").values_list("index", "result"))
+    shape = (chord.places or {}).get("shape")
+    results = list(parts.values())
+    if shape is not None:
+        # What was added while the header ran stands behind it.
+        inside = set(_leaves(shape))
+        results = [
+            *_filled(shape, parts),
+            *(result for index, result in parts.items() if index not in inside),
+        ]
     chord.fired_at = timezone.now()
     chord.save(update_fields=["fired_at"])
     body = wire.from_json(chord.body)
     if send_body(body, wire.from_json(results)) is not None:
         # Its queue or its task was removed since. The header is done all the same.
-        body_id = signatures.ids_in([body])[0]
-        enqueue_errbacks(signatures.errbacks_of(body), body_id, "errback", body_id)
-        _abandon_body(chord, body_id, 1, body_id)
+        _abandon(body)
 
 
-def _abandon_body(chord: Chord, job_id: str, attempt: int, root_id: str) -> None:
-    queries.bury_awaiting(signatures.ids_in([chord.body]), f"job {job_id} of its replacement is dead")
-    outer = signatures.part_of(chord.body)
+def _abandon(body: Node) -> None:
+    """Call the errbacks of a body that cannot be enqueued, and fail the chord that it is itself a part of."""
+    body_id = signatures.ids_in([body])[0]
+    enqueue_errbacks(signatures.errbacks_of(body), body_id, "errback", root_id=body_id)
+    outer = signatures.part_of(body)
     if outer is not None:
-        fail_part(outer, job_id, attempt, root_id)
+        fail_part(outer, body_id, attempt=1, root_id=body_id)
+
+
+def _tree_of(results: Iterable[Any]) -> list[Any]:
+    """Return the ids of results, those of a group as a list."""
+    return [
+        _tree_of(result.results or ()) if isinstance(result, ResultSet) else result.id for result in results
+    ]
+
+
+def _places(tree: list[Any]) -> dict[str, Any]:
+    index = {job_id: number for number, job_id in enumerate(_leaves(tree))}
+    return {"index": index, "shape": _filled(tree, index)}
+
+
+def _filled(tree: list[Any], values: dict[Any, Any]) -> list[Any]:
+    """Return the tree with each leaf replaced by its value."""
+    return [_filled(part, values) if isinstance(part, list) else values.get(part) for part in tree]
+
+
+def _leaves(tree: list[Any]) -> Iterator[Any]:
+    for part in tree:
+        if isinstance(part, list):
+            yield from _leaves(part)
+        else:
+            yield part

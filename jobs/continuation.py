@@ -13,7 +13,7 @@ import structlog
 from celery import current_app
 from celery.canvas import Signature
 
-from jobs import outages
+from jobs import chains, outages
 from jobs.signatures import Node
 
 log = structlog.get_logger(__name__)
@@ -48,20 +48,26 @@ def enqueue_next(job_id: str, root_id: str, canvas: Canvas, result: Any) -> list
     ]
     chain = canvas.get("chain") or []
     if chain:
-        # Celery keeps the rest of a chain with the next step last.
-        refusals.append(_send_or_refuse(chain[-1], (result,), is_next_step=True, chain=chain[:-1], **family))
+        refusals.append(_enqueue_step(chain, result, family))
     return [refusal for refusal in refusals if refusal is not None]
 
 
-def enqueue_errbacks(errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str) -> list[Refusal]:
+def enqueue_errbacks(
+    errbacks: Iterable[Node], job_id: str, occasion: str, root_id: str, failed_id: str | None = None
+) -> list[Refusal]:
     """Enqueue errbacks of a job that is dead, each with the job's id unless its arguments are fixed.
 
+    `failed_id`: the id that they are handed instead, that of a chord's body which is not reached.
     Returns what is refused: the job must be buried all the same, or nothing could settle it.
     Twice on one occasion: nothing happens. A job retried by hand that dies again is another one.
     """
     refusals = [
         _send_or_refuse(
-            errback, (job_id,), task_id=_id(job_id, occasion, number), parent_id=job_id, root_id=root_id
+            errback,
+            (failed_id or job_id,),
+            task_id=_id(job_id, occasion, number),
+            parent_id=job_id,
+            root_id=root_id,
         )
         for number, errback in enumerate(errbacks)
     ]
@@ -74,15 +80,22 @@ def send_body(body: Node, results: list[Any]) -> Refusal | None:
     return None if error is None else _refusal(body, error)
 
 
-def _send_or_refuse(
-    signature: Node, args: tuple[Any, ...], *, is_next_step: bool = False, **options: Any
-) -> Refusal | None:
+def _enqueue_step(rest: list[Node], result: Any, family: dict[str, Any]) -> Refusal | None:
+    def send() -> None:
+        step, others = chains.next_step(rest)
+        _send(step, (result,), chain=others, **family)
+
+    error = outages.isolated(send)
+    return None if error is None else _refusal(rest[-1], error, is_next_step=True)
+
+
+def _send_or_refuse(signature: Node, args: tuple[Any, ...], **options: Any) -> Refusal | None:
     error = outages.isolated(lambda: _send(signature, args, **options))
-    return None if error is None else _refusal(signature, error, is_next_step)
+    return None if error is None else _refusal(signature, error)
 
 
-def _refusal(signature: Node, error: Exception, is_next_step: bool = False) -> Refusal:
-    refusal = Refusal(str(signature.get("task")), error, is_next_step)
+def _refusal(signature: Node, error: Exception, *, is_next_step: bool = False) -> Refusal:
+    refusal = Refusal(str(signature.get("task", "the next step")), error, is_next_step)
     log.error("follower_refused", task=refusal.task, reason=refusal.reason)
     return refusal
 

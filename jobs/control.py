@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from jobs import policy, queries
+from jobs import policy, queries, settle, wakeup
 from jobs.models import Job
 from jobs.states import MOVES, UNFINISHED, WAITING, JobState
 
@@ -56,18 +56,21 @@ def _retry(jobs: QuerySet[Job]) -> int:
             publications=0,
             finished_at=None,
             cancel_requested_at=None,
+            expires_at=None,
             attempts_before=F("attempts"),
             max_attempts=F("attempts") + policy.max_attempts_of(name),
         )
         for name in names
     )
-    queries.wake_relays()
+    wakeup.wake_relays()
     log.info("jobs_retried_by_hand", count=count)
     return count
 
 
 @transaction.atomic
 def _cancel(jobs: QuerySet[Job]) -> int:
+    followed = jobs.filter(state__in=WAITING).exclude(canvas={}).order_by().select_for_update()
+    with_followers = [str(job_id) for job_id in followed.values_list("pk", flat=True)]
     # One statement for those that wait and those that run: between two, a job could end its attempt and be missed
     # by both. Asked twice is asked once: the heartbeat of a running job sees it within a second.
     is_waiting = Q(state__in=WAITING)
@@ -76,6 +79,8 @@ def _cancel(jobs: QuerySet[Job]) -> int:
         finished_at=Case(When(is_waiting, then=Now())),
         cancel_requested_at=Case(When(is_waiting, then=F("cancel_requested_at")), default=Now()),
     )
-    queries.wake_relays()
+    if with_followers:
+        settle.leave_out_what_follows(map(settle.Attempt.of, queries.cancelled(with_followers)))
+    wakeup.wake_relays()
     log.info("jobs_cancelled", count=cancelled)
     return cancelled

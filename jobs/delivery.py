@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, outcome, queries, sessions, settle, wire
+from jobs import faultpoints, heartbeat, limits, outcome, queries, sessions, settle, wakeup, wire
 from jobs.current import CurrentJob, running
 from jobs.errors import Permanent
 from jobs.outages import is_outage
@@ -135,7 +135,7 @@ def _trace(task: Any, tracer: Tracer, job_id: str, request: dict[str, Any]) -> A
         with bound_contextvars(attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id):
             log.info("job_claimed")
             if claimed.share_key is not None:
-                queries.wake_relays()  # for the next of its key
+                wakeup.wake_relays()  # for the next of its key
             faultpoints.reach("run.claimed")
             return _traced(delivered, tracer, request)
     finally:
@@ -191,7 +191,7 @@ def _let_through(task: Any, job_id: str) -> limits.Use:
     use = limits.take(task.rate_limit_name, job_id, longest_seconds=longest_seconds)
     if use.wait_seconds > 0:
         queries.postpone(job_id, use.wait_seconds)
-        queries.wake_relays()
+        wakeup.wake_relays()
         log.info("job_postponed", limit=task.rate_limit_name, seconds=round(use.wait_seconds, 3))
         raise Retry("over the rate limit", when=use.wait_seconds)  # type: ignore[arg-type]  # numbers.Real has no types
     return use
@@ -221,7 +221,7 @@ def _hand_back(claimed: queries.Claimed) -> None:
 def _drop(job_id: str) -> NoReturn:
     """End a delivery that brings no job: a second one, a cancelled job's, or one whose key is taken."""
     if queries.line_up(job_id):
-        queries.wake_relays()
+        wakeup.wake_relays()
     log.info("delivery_dropped")
     raise Ignore
 

@@ -23,6 +23,8 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
     share_key: str | None = None,
     delay_seconds: float = 0,
     run_at: datetime | None = None,
+    priority: int | None = None,
+    expires: float | datetime | None = None,
     apart: bool = False,
 ) -> str:
     """Write a job into the ledger, in the current transaction, and return its id.
@@ -30,10 +32,11 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
     `task` is a name or a canvas, of which all jobs or none are written; the id is its last job's, a group's
     own. `unique_key`: one job with it is ever kept; a second call changes nothing and returns the first one's
     id. `order_key`: jobs of one key run one at a time, first asked for first. `run_at`, or so long a delay: not
-    before, by the database's clock. All four are those of the job that a canvas begins with. `share_key`: beside
-    jobs of other keys in its queue it waits for no more than its turn (`jobs.shares`); all jobs of its family
-    inherit it. `apart`, for a name: the job is no member of the family of the job that asks for it, and is left alone
-    where that family is
+    before, by the database's clock. `priority`: within the queue, in Celery's direction for the broker in use.
+    `expires`: a job that has not begun so many seconds from now, or by that moment, is cancelled. All six are those
+    of the job that a canvas begins with. `share_key`: beside jobs of other keys in its queue it waits for no more than
+    its turn (`jobs.shares`); all jobs of its family inherit it. `apart`, for a name: the job is no member of the
+    family of the job that asks for it, and is left alone where that family is
     cancelled. Raises Undeclared for a name that nobody declared, TypeError for wrong arguments or a value that JSON
     would change.
     Twice: inside a job the id follows from the parent's id and the number of the call, so a repeated
@@ -45,6 +48,8 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
         "share_key": share_key,
         "countdown": delay_seconds or None,
         "eta": run_at,
+        "priority": priority,
+        "expires": expires,
     }
     options = {name: value for name, value in options.items() if value is not None}
     if isinstance(task, Signature):
@@ -80,6 +85,8 @@ def _enqueue_canvas(
 ) -> str:
     signatures.check_tree(current_app, canvas, gets_result=bool(args))
     first = signatures.first_jobs(canvas)
+    if not first and canvas.subtask_type != "chord":
+        raise TypeError(f"an empty {canvas.subtask_type} has no job to enqueue")
     if "unique_key" in options and len(first) != 1:
         raise TypeError("a canvas with a unique_key must begin with one job")
     job = current_job()

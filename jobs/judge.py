@@ -1,13 +1,16 @@
 """What becomes of a failed attempt: a value, decided here and nowhere else."""
 
+import json
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from celery.exceptions import MaxRetriesExceededError, Reject, SoftTimeLimitExceeded
 from celery.utils.serialization import UnpickleableExceptionWrapper
 from django.conf import settings
 
+from jobs import wire
 from jobs.errors import Cancelled, LeaseLost, Permanent, Transient
 from jobs.outages import is_outage
 from jobs.retry import retry_delay_seconds
@@ -46,6 +49,9 @@ class Failure:
     is_asked_for: bool = False
     #: Whether it asked for no wait.
     is_immediate: bool = False
+    #: With `error_class`, what an exception of the same type is made from for whoever waits for the result.
+    error_module: str = ""
+    error_args: list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,9 @@ class Verdict:
         return self.retry_in_seconds is None and not self.is_cancelled
 
 
+#: What is kept of one argument of an exception.
+MAX_ARG_CHARS = 2000
+
 #: Fates that cost no wait: the body is not known to be at fault, its worker is.
 _AT_ONCE = frozenset({Fate.LOST})
 
@@ -70,9 +79,9 @@ _BODYS_OWN = frozenset({Fate.TRANSIENT, Fate.BUG, Fate.TIMEOUT})
 
 def describe(error: BaseException) -> Failure:
     """Sort an exception into its fate. Raises nothing, whatever the exception's own methods do."""
-    name = type(error).__name__
+    name, module, given = type(error).__name__, type(error).__module__, _args_of(error)
     if isinstance(error, UnpickleableExceptionWrapper):
-        name = str(error.exc_cls_name)
+        name, module, given = str(error.exc_cls_name), str(error.exc_module), error.exc_args or ()
     name = cut(name, MAX_CLASS_CHARS)
     return Failure(
         fate=_fate_of(error),
@@ -82,6 +91,8 @@ def describe(error: BaseException) -> Failure:
         retry_after=_seconds_asked_for(error),
         is_asked_for=isinstance(error, Transient | Reject),
         is_immediate=isinstance(error, Reject),
+        error_module=cut(module, MAX_CLASS_CHARS),
+        error_args=[_stored_arg(arg) for arg in given],
     )
 
 
@@ -122,6 +133,22 @@ def _seconds_asked_for(error: BaseException) -> float | None:
         return float(error.retry_after)
     except (TypeError, ValueError, OverflowError):
         return None  # What a provider sent unread, such as a date.
+
+
+def _args_of(error: BaseException) -> tuple[Any, ...]:
+    # Not `error.args`: a class may have a property of that name, which may raise.
+    descriptor: Any = BaseException.__dict__["args"]
+    given: tuple[Any, ...] = descriptor.__get__(error)
+    return given
+
+
+def _stored_arg(arg: Any) -> Any:
+    """Return an exception's argument as plain JSON; what is too large or cannot be written is replaced by its text."""
+    try:
+        text = wire.dumps(arg)
+    except wire.Unwritable:
+        return cut(printable(arg, str if isinstance(arg, str) else repr), MAX_ARG_CHARS)
+    return json.loads(text) if len(text) <= MAX_ARG_CHARS else cut(printable(arg, str), MAX_ARG_CHARS)
 
 
 def _fate_of(error: BaseException) -> Fate:  # noqa: PLR0911 - a table

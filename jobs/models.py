@@ -35,12 +35,18 @@ class Job(models.Model):
         default=0, help_text="Attempts before the last retry by hand: delays begin again after them."
     )
     publications = models.PositiveIntegerField(default=0)
+    priority = models.SmallIntegerField(
+        db_default=0, help_text="Within its queue the job with the lower number is published first."
+    )
 
     created_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="A job that has not begun by then is cancelled."
+    )
 
     claim_token = models.UUIDField(null=True, blank=True, help_text="The fence: only its holder may settle.")
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -89,12 +95,12 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(  # queries.take_due, queries.next_due_seconds
-                fields=["queue", "run_at"],
+                fields=["queue", "priority", "run_at"],
                 condition=Q(published_at__isnull=True, state__in=WAITING, share_key__isnull=True),
                 name="jobs_job_due",
             ),
             models.Index(  # shares.take_shared: the next key, and its oldest due job; queries.take_stranded
-                fields=["queue", "share_key", "run_at"],
+                fields=["queue", "share_key", "priority", "run_at"],
                 condition=Q(published_at__isnull=True, state__in=WAITING, share_key__isnull=False),
                 name="jobs_job_share",
             ),
@@ -119,6 +125,11 @@ class Job(models.Model):
                 fields=["order_key", "seq"],
                 condition=Q(order_key__isnull=False, state__in=UNFINISHED),
                 name="jobs_job_order",
+            ),
+            models.Index(  # queries.cancel_expired
+                fields=["expires_at"],
+                condition=Q(expires_at__isnull=False, state__in=WAITING),
+                name="jobs_job_expiry",
             ),
             models.Index(fields=["root_id"], name="jobs_job_family"),
             models.Index(  # queries.forget_settled, queries.republish_unclaimed, metrics.Attempts
@@ -147,6 +158,10 @@ class JobError(models.Model):
     worker = models.CharField(max_length=200, blank=True)
     fate = models.CharField(max_length=16)
     error_class = models.CharField(max_length=200, blank=True)
+    error_module = models.CharField(max_length=200, blank=True, default="", db_default="")
+    error_args = models.JSONField(
+        null=True, help_text="The exception's arguments, for the process that waits for the result."
+    )
     message = models.TextField(blank=True)
     traceback = models.TextField(blank=True)
 
@@ -164,7 +179,11 @@ class Chord(models.Model):
 
     group_id = models.UUIDField(primary_key=True)
     body = models.JSONField()
-    size = models.PositiveIntegerField(null=True, help_text="Unknown until the last part was asked for.")
+    size = models.PositiveIntegerField(null=True, help_text="Number of parts.")
+    returned = models.PositiveIntegerField(db_default=0, help_text="Parts that succeeded.")
+    places = models.JSONField(
+        null=True, help_text="Where a part's result belongs in a header that contains groups."
+    )
     created_at = models.DateTimeField(db_default=Now())
     fired_at = models.DateTimeField(null=True)
 
@@ -174,6 +193,38 @@ class Chord(models.Model):
 
     def __str__(self) -> str:
         return f"chord {self.group_id} of {self.size}"
+
+
+class StoredChain(models.Model):
+    """The steps of a long chain, stored once: each of its jobs refers to them by a position (`jobs.chains`)."""
+
+    id = models.UUIDField(primary_key=True)
+    root_id = models.UUIDField(help_text="The family of jobs that needs the steps.")
+    steps = models.JSONField(help_text="As in a Celery message: the last step first.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "jobs_chain"
+        indexes = [models.Index(fields=["created_at"], name="jobs_chain_age")]  # queries.forget_chains
+
+    def __str__(self) -> str:
+        return f"chain {self.pk}"
+
+
+class Unreached(models.Model):
+    """A job that was promised to a caller and will not be enqueued, because another job before it failed."""
+
+    id = models.UUIDField(primary_key=True)
+    failed_job_id = models.UUIDField()
+    is_chord_body = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "jobs_unreached"
+        indexes = [models.Index(fields=["created_at"], name="jobs_unreached_age")]  # queries.forget_unreached
+
+    def __str__(self) -> str:
+        return f"job {self.pk}, not reached because of {self.failed_job_id}"
 
 
 class ChordPart(models.Model):
@@ -187,6 +238,9 @@ class ChordPart(models.Model):
     class Meta:
         db_table = "jobs_chordpart"
         constraints = [models.UniqueConstraint(fields=["chord", "index"], name="jobs_chordpart_once")]
+        indexes = [  # chords.fail_part
+            models.Index(fields=["chord"], condition=Q(succeeded=False), name="jobs_chordpart_failed")
+        ]
 
     def __str__(self) -> str:
         return f"part {self.index} of {self.chord_id}"

@@ -27,36 +27,36 @@ def check(app: Celery, name: str, options: Mapping[str, Any]) -> None:
         if options.get(option) is not None:
             _check_key(name, option, options[option])
     if options.get("countdown") is not None:
-        delay_seconds(name, options["countdown"])
+        seconds(name, "countdown", options["countdown"])
     if options.get("eta") is not None:
-        due_at(app, name, options["eta"])
+        moment(app, name, "eta", options["eta"])
     if options.get("queue") or options.get("exchange") or options.get("routing_key"):
         queue_name(app, name, **{word: options.get(word) for word in ("queue", "exchange", "routing_key")})
 
 
-def delay_seconds(name: str, countdown: Any) -> float:
-    """Return a countdown as a number of seconds that leads to a moment which PostgreSQL and Python both know."""
-    if isinstance(countdown, bool) or not isinstance(countdown, int | float):
-        raise TypeError(f"{name}: countdown must be a number of seconds, not {countdown!r}")
+def seconds(name: str, option: str, value: Any) -> float:
+    """Return a time from now as a number of seconds that leads to a moment which PostgreSQL and Python both know."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name}: {option} must be a number of seconds, not {value!r}")
     try:
-        datetime.now(UTC) + timedelta(seconds=countdown)
+        datetime.now(UTC) + timedelta(seconds=value)
     except (OverflowError, ValueError):
-        raise ValueError(f"{name}: countdown of {countdown} seconds leads beyond the year 9999") from None
-    return max(0.0, float(countdown))
+        raise ValueError(f"{name}: {option} of {value} seconds leads beyond the year 9999") from None
+    return max(0.0, float(value))
 
 
-def due_at(app: Celery, name: str, eta: datetime | str) -> str:
-    """Return an ETA in ISO 8601 with its zone; one without a zone is in the application's, as Celery reads it."""
-    if not isinstance(eta, datetime | str):
-        raise TypeError(f"{name}: eta must be a datetime, not {eta!r}")
+def moment(app: Celery, name: str, option: str, value: datetime | str) -> str:
+    """Return a moment in ISO 8601 with its zone; one without a zone is in the application's, as Celery reads it."""
+    if not isinstance(value, datetime | str):
+        raise TypeError(f"{name}: {option} must be a datetime, not {value!r}")
     try:
-        moment = datetime.fromisoformat(eta) if isinstance(eta, str) else eta
+        given = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
-        raise ValueError(f"{name}: eta must be a datetime or ISO 8601, not {eta!r}") from None
+        raise ValueError(f"{name}: {option} must be a datetime or ISO 8601, not {value!r}") from None
     try:
-        aware: datetime = maybe_make_aware(moment, app.timezone).astimezone(UTC)
+        aware: datetime = maybe_make_aware(given, app.timezone).astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{name}: eta {eta} lies outside the years 1 to 9999") from None
+        raise ValueError(f"{name}: {option} {value} lies outside the years 1 to 9999") from None
     return aware.isoformat()
 
 

@@ -10,6 +10,8 @@ from django.conf import settings
 JITTER = 0.1
 #: A message's headers; RabbitMQ's frame of 128 KiB and SQS's message of 256 KiB hold them in any encoding.
 MAX_HEADERS_BYTES = 32 * 1024
+#: Celery's.
+MAX_PRIORITY = 255
 
 #: Celery's own tasks that run the bodies of others.
 _RUN_BODIES = frozenset({"celery.map", "celery.starmap", "celery.chunks"})
@@ -37,6 +39,20 @@ def retries_failures_of(name: str) -> bool:
 def ignores_result(name: str, said_by_caller: bool | None) -> bool:
     """Return whether a result is not stored: the caller's word, else the task's."""
     return bool(_declared(name, "ignore_result") if said_by_caller is None else said_by_caller)
+
+
+def rank_of(priority: int | None) -> int:
+    """Return where a job of this priority stands in its queue: the lower number is published first.
+
+    Celery's direction for the broker in use: on Redis and Valkey 0 goes first, on all others the highest number.
+    Raises ValueError beyond Celery's range, 0 to 255.
+    """
+    if not priority:
+        return 0
+    if not 0 <= priority <= MAX_PRIORITY:
+        raise ValueError(f"priority {priority}: 0 to {MAX_PRIORITY} are allowed")
+    is_redis = str(current_app.conf.broker_url).startswith(("redis", "rediss", "sentinel", "valkey"))
+    return priority if is_redis else -priority
 
 
 def some_jitter() -> float:

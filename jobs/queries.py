@@ -27,8 +27,29 @@ _AWAITING = f"run_at > clock_timestamp() + {_AGES} / 2"
 #: The condition of the indexes jobs_job_due and jobs_job_share, each beside its half of `_SHARED_OR_NOT`.
 _DUE = "published_at is null and state in ('queued', 'scheduled', 'retrying')"
 _SHARED_OR_NOT = ("share_key is null", "share_key is not null")
+_DUE_UNSHARED = f"{_DUE} and share_key is null"
+
+#: The priorities that jobs wait with, by queue: read off the index jobs_job_due, a step for each.
+_LEVEL = f"""
+    level as (
+        select queue, (
+            select min(priority) from jobs_job where queue = wanted.queue and {_DUE_UNSHARED}) as priority
+        from unnest(%(queues)s::text[]) as wanted(queue)
+        union all
+        select queue, (
+            select min(priority) from jobs_job
+            where queue = level.queue and priority > level.priority and {_DUE_UNSHARED})
+        from level where priority is not null)
+"""  # noqa: S608 - constants
 
 _JSON_COLUMNS = frozenset({"args", "kwargs", "canvas", "headers"})
+
+_HELD_COLUMNS = """
+    jobs_job.id::text as id, name, canvas, attempts, max_attempts, attempts_before, claim_token,
+    root_id::text as root_id, group_id::text as group_id, group_index, worker, order_key,
+    cancel_requested_at is not null as cancel_requested
+"""
+_HELD = f"select {_HELD_COLUMNS} from jobs_job"  # noqa: S608 - constants
 
 Row = TypeVar("Row")
 
@@ -38,7 +59,11 @@ Parameters = Any
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job as it is asked for. `run_at`: ISO 8601, due then or `delay_seconds` from now, whichever is later."""
+    """A job as it is asked for. `run_at`: ISO 8601, due then or `delay_seconds` from now, whichever is later.
+
+    `expires_at`, `expires_seconds`: likewise, whichever is earlier; None for a job that does not expire.
+    `priority`: the lower number is published first.
+    """
 
     id: str
     name: str
@@ -58,6 +83,18 @@ class NewJob:
     group_id: str | None
     group_index: int | None
     request_id: str
+    priority: int = 0
+    expires_at: str | None = None
+    expires_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class NewChain:
+    """The steps of a long chain, the last one first."""
+
+    id: str
+    root_id: str
+    steps: list[Any]
 
 
 @dataclass(frozen=True)
@@ -105,6 +142,7 @@ class Held:
     attempts: int
     max_attempts: int
     attempts_before: int
+    #: None of one that was cancelled while it waited.
     claim_token: UUID
     worker: str
     order_key: str | None
@@ -114,40 +152,49 @@ class Held:
     cancel_requested: bool
 
 
-def insert_job(job: NewJob) -> bool:
-    """Add the job and wake the relays on commit. False, and nothing done, where id or unique key exist.
+def insert_jobs(jobs: Iterable[NewJob]) -> set[str]:
+    """Add the jobs in one statement; return the ids of those that are new by id and by unique key.
 
-    Without a share key of its own it has that of the job its family begins with.
+    A job without a share key of its own has that of the job its family begins with.
     """
-    return _change_one(
+    rows: Parameters = {"jobs": _jsonb([vars(job) for job in jobs])}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            insert into jobs_job (
+                id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
+                attempts_before, publications, worker, order_key, unique_key, share_key, root_id, parent_id,
+                group_id, group_index, request_id, priority, expires_at, error)
+            select id, name, queue,
+                case when run_at > clock_timestamp() or delay_seconds > 0 then 'scheduled' else 'queued' end,
+                args, kwargs, canvas, headers,
+                greatest(run_at, clock_timestamp() + make_interval(secs => delay_seconds)), 0, max_attempts,
+                0, 0, '', order_key, unique_key,
+                coalesce(share_key, (select root.share_key from jobs_job root where root.id = job.root_id)),
+                root_id, parent_id, group_id, group_index, request_id, priority,
+                least(expires_at, clock_timestamp() + make_interval(secs => expires_seconds)), ''
+            from jsonb_to_recordset(%(jobs)s) as job(
+                id uuid, name text, queue text, args jsonb, kwargs jsonb, canvas jsonb, headers jsonb,
+                max_attempts integer, run_at timestamptz, delay_seconds float, order_key text, unique_key text,
+                share_key text, root_id uuid, parent_id uuid, group_id uuid, group_index integer, request_id text,
+                priority smallint, expires_at timestamptz, expires_seconds float)
+            on conflict do nothing
+            returning id::text
+            """,
+            rows,
+        )
+        return {job_id for (job_id,) in cursor.fetchall()}
+
+
+def insert_chains(chains: Iterable[NewChain]) -> None:
+    """Store the steps of long chains."""
+    _change(
         """
-        with added as (
-        insert into jobs_job (
-            id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
-            attempts_before, publications, worker, order_key, unique_key, share_key, root_id, parent_id, group_id,
-            group_index, request_id, error)
-        values (
-            %(id)s, %(name)s, %(queue)s,
-            case when %(run_at)s::timestamptz > clock_timestamp() or %(delay_seconds)s > 0
-                then 'scheduled' else 'queued' end,
-            %(args)s, %(kwargs)s, %(canvas)s, %(headers)s,
-            greatest(%(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
-            0, %(max_attempts)s,
-            0, 0, '', %(order_key)s, %(unique_key)s,
-            coalesce(%(share_key)s, (select share_key from jobs_job where id = %(root_id)s::uuid)),
-            %(root_id)s, %(parent_id)s, %(group_id)s, %(group_index)s, %(request_id)s, '')
-        on conflict do nothing
-        returning id)
-        select pg_notify(%(channel)s, '') from added
+        insert into jobs_chain (id, root_id, steps, created_at)
+        select id, root_id, steps, clock_timestamp()
+        from jsonb_to_recordset(%(chains)s) as chain(id uuid, root_id uuid, steps jsonb)
         """,
-        {
-            **vars(job),
-            "args": _jsonb(job.args),
-            "kwargs": _jsonb(job.kwargs),
-            "canvas": _jsonb(job.canvas),
-            "headers": _jsonb(job.headers),
-            "channel": CHANNEL,
-        },
+        {"chains": _jsonb([vars(chain) for chain in chains])},
     )
 
 
@@ -208,8 +255,16 @@ def id_of_unique_key(unique_key: str) -> str:
         return str(cursor.fetchone()[0])
 
 
+def call_of(job_id: str) -> tuple[str, list[Any], dict[str, Any]] | None:
+    """Return task name, args and kwargs of a job, None where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("select name, args, kwargs from jobs_job where id = %s", [job_id])
+        row = cursor.fetchone()
+    return None if row is None else (row[0], wire.loads(row[1]), wire.loads(row[2]))
+
+
 def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Published]:
-    """Mark the due jobs of each queue as published and return them, oldest first.
+    """Mark the due jobs of each queue as published and return them by priority, oldest first.
 
     At most `in_flight` jobs of a queue are published and unclaimed at a time, so a flood in one queue
     fills neither the broker nor the relay's batches. Of an order key, only the oldest unfinished job is due.
@@ -219,37 +274,47 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
     """
     return fetch(
         Published,
-        """
-        with taken as (
+        f"""
+        with recursive {_LEVEL},
+        taken as (
             select due.id
             from unnest(%(queues)s::text[]) as wanted(queue)
             cross join lateral (
                 select job.id
-                from jobs_job job
-                where job.queue = wanted.queue
-                    and job.published_at is null
-                    and job.share_key is null  -- shares.take_shared has the others
-                    and job.state in ('queued', 'scheduled', 'retrying')
-                    and job.run_at <= statement_timestamp()
-                    and (job.order_key is null or not exists (
-                        select 1 from jobs_job other
-                        where other.order_key = job.order_key
-                            and other.state in ('queued', 'scheduled', 'retrying', 'running')
-                            and other.id <> job.id
-                            and (other.seq < job.seq or other.state = 'running' or other.published_at is not null)))
-                order by job.run_at, job.seq
+                from (select priority from level where queue = wanted.queue and priority is not null
+                    order by priority) as urgent
+                cross join lateral (
+                    select id from jobs_job job
+                    where job.queue = wanted.queue
+                        and job.priority = urgent.priority
+                        and job.published_at is null
+                        and job.share_key is null  -- shares.take_shared has the others
+                        and job.state in ('queued', 'scheduled', 'retrying')
+                        and job.run_at <= statement_timestamp()
+                        and (job.expires_at is null or job.attempts > 0 or job.expires_at > statement_timestamp())
+                        and (job.order_key is null or not exists (
+                            select 1 from jobs_job other
+                            where other.order_key = job.order_key
+                                and other.state in ('queued', 'scheduled', 'retrying', 'running')
+                                and other.id <> job.id
+                                and (other.seq < job.seq or other.state = 'running'
+                                    or other.published_at is not null)))
+                    order by job.run_at, job.seq
+                    limit %(batch)s
+                    for update of job skip locked) as job
                 limit least(%(batch)s, greatest(0, %(in_flight)s - (
                     select count(*) from jobs_job unclaimed
                     where unclaimed.queue = wanted.queue
                         and unclaimed.published_at is not null
-                        and unclaimed.state = 'queued')))
-                for update of job skip locked) as due)
-        update jobs_job job
-        set state = 'queued', published_at = clock_timestamp(), publications = publications + 1
-        from taken, (select set_config('synchronous_commit', 'off', true)) as quick_commit
-        where job.id = taken.id
-        returning job.id::text as id, job.name, job.queue, job.headers, job.attempts
-        """,
+                        and unclaimed.state = 'queued')))) as due),
+        marked as (
+            update jobs_job job
+            set state = 'queued', published_at = clock_timestamp(), publications = publications + 1
+            from taken, (select set_config('synchronous_commit', 'off', true)) as quick_commit
+            where job.id = taken.id
+            returning job.*)
+        select id::text as id, name, queue, headers, attempts from marked order by priority, run_at, seq
+        """,  # noqa: S608 - constants
         {"queues": list(queues), "batch": batch, "in_flight": in_flight},
     )
 
@@ -330,7 +395,7 @@ def _take_stranded(
                     select id from jobs_job
                     where {due} and queue = present.queue
                         and run_at < statement_timestamp() - make_interval(secs => %(after)s)
-                    order by run_at limit %(batch)s for update skip locked) as job
+                    order by priority, run_at limit %(batch)s for update skip locked) as job
                 where present.queue <> all(%(queues)s))
             update jobs_job job set state = 'queued', published_at = clock_timestamp()
             from stranded where job.id = stranded.id
@@ -364,15 +429,16 @@ def next_due_seconds(queues: Iterable[str], limit: float) -> float:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
+            with recursive {_LEVEL}
             select extract(epoch from min(next.run_at) - clock_timestamp())::float
-            from unnest(%(queues)s::text[]) as wanted(queue)
+            from level
             cross join lateral (
                 select run_at from jobs_job
-                where queue = wanted.queue and published_at is null and state in ('queued', 'scheduled', 'retrying')
-                    and run_at > statement_timestamp() and share_key is null
+                where queue = level.queue and priority = level.priority and {_DUE_UNSHARED}
+                    and run_at > statement_timestamp()
                 order by run_at limit 1) as next
-            """,
+            """,  # noqa: S608 - constants
             {"queues": list(queues)},
         )
         seconds = cursor.fetchone()[0]
@@ -403,7 +469,9 @@ _CLAIM = """
     set state = 'running', attempts = attempts + 1, claim_token = %(token)s, worker = %(worker)s,
         lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = clock_timestamp()
     from (select set_config('synchronous_commit', 'off', true)) as quick_commit
-    where id = %(id)s and state = 'queued' and (order_key is null or not exists (
+    where id = %(id)s and state = 'queued'
+        and (expires_at is null or attempts > 0 or expires_at > clock_timestamp())
+        and (order_key is null or not exists (
         select 1 from jobs_job other
         where other.order_key = job.order_key
             and other.state in ('queued', 'scheduled', 'retrying', 'running')
@@ -568,6 +636,11 @@ def lock_lost(*, batch: int) -> list[Held]:
     )
 
 
+def cancelled(ids: Iterable[str]) -> list[Held]:
+    """Return those of the jobs that are cancelled."""
+    return fetch(Held, f"{_HELD} where id = any(%(ids)s::uuid[]) and state = 'cancelled'", {"ids": list(ids)})
+
+
 def lock_held_by(job_id: str, worker: str) -> Held | None:
     """Lock a running job if just this worker process holds it."""
     rows = fetch(
@@ -620,18 +693,130 @@ def forget_chords(*, days: int, dead_days: int, batch: int) -> int:
     )
 
 
-def wake_relays() -> None:
-    """Wake the relays when the current transaction commits."""
+def forget_chains(*, days: int, batch: int) -> int:
+    """Delete up to `batch` stored chains that were stored so many days ago and have no job in the ledger any more."""
+    return _change(
+        """
+        with old as (
+            select id from jobs_chain chain
+            where created_at < statement_timestamp() - make_interval(days => %(days)s)
+                and not exists (select 1 from jobs_job where jobs_job.root_id = chain.root_id)
+            order by created_at limit %(batch)s for update skip locked)
+        delete from jobs_chain where id in (select id from old)
+        """,
+        {"days": days, "batch": batch},
+    )
+
+
+def forget_unreached(*, days: int, batch: int) -> int:
+    """Delete up to `batch` notes on jobs that were not reached so many days ago."""
+    return _change(
+        """
+        with old as (
+            select id from jobs_unreached where created_at < statement_timestamp() - make_interval(days => %(days)s)
+            order by created_at limit %(batch)s for update skip locked)
+        delete from jobs_unreached where id in (select id from old)
+        """,
+        {"days": days, "batch": batch},
+    )
+
+
+def cancel_expired(*, batch: int) -> list[Held]:
+    """Cancel jobs that have not begun by the time at which they expire, and return them."""
+    return fetch(
+        Held,
+        f"""
+        with expired as (
+            select id from jobs_job
+            where expires_at < statement_timestamp() and state in ('queued', 'scheduled', 'retrying') and attempts = 0
+            order by expires_at limit %(batch)s for update skip locked)
+        update jobs_job set state = 'cancelled', finished_at = clock_timestamp(), error = 'expired before it began'
+        from expired where jobs_job.id = expired.id
+        returning {_HELD_COLUMNS}
+        """,  # noqa: S608 - constants
+        {"batch": batch},
+    )
+
+
+def note_unreached(ids: Iterable[str], failed_job_id: str, *, is_chord_body: bool) -> None:
+    """Note that jobs with these ids will not be enqueued, because that one failed. A later failure replaces it."""
+    _change(
+        """
+        insert into jobs_unreached (id, failed_job_id, is_chord_body, created_at)
+        select id, %(job)s::uuid, %(is_chord_body)s, clock_timestamp() from unnest(%(ids)s::uuid[]) as id
+        on conflict (id) do update set failed_job_id = excluded.failed_job_id, created_at = excluded.created_at
+        """,
+        {"ids": sorted(set(ids)), "job": failed_job_id, "is_chord_body": is_chord_body},
+    )
+
+
+def count_part(group_id: str, job_id: str, index: int, result: Any) -> bool:
+    """Count a part of a chord that succeeded, once; return whether it was the last one that its body waits for.
+
+    The chord's row stays locked: of two last parts one sees the other's count.
+    """
+    return bool(
+        _flag(
+            """
+            with part as (
+                insert into jobs_chordpart (chord_id, index, succeeded, result)
+                select group_id, coalesce((places -> 'index' ->> %(job)s)::integer, %(index)s), true, %(result)s
+                from jobs_chord where group_id = %(group)s
+                on conflict (chord_id, index) do update set succeeded = true, result = excluded.result
+                    where not jobs_chordpart.succeeded
+                returning id)
+            update jobs_chord set returned = returned + (select count(*) from part)
+            where group_id = %(group)s
+            returning fired_at is null and returned >= size
+            """,
+            {"group": group_id, "job": job_id, "index": index, "result": _jsonb(result)},
+        )
+    )
+
+
+def note_failed_part(group_id: str, job_id: str, index: int) -> bool | None:
+    """Note that a part of a chord is dead; return whether it is the only one, None where the chord is purged."""
+    parameters = {"group": group_id, "job": job_id, "index": index}
+    # A statement of its own: the next one is to see what the holder of this lock has committed.
+    if not _flag("select true from jobs_chord where group_id = %(group)s for no key update", parameters):
+        return None
+    return _flag(
+        """
+        with failed as (
+            select group_id, coalesce((places -> 'index' ->> %(job)s)::integer, %(index)s) as index
+            from jobs_chord where group_id = %(group)s),
+        part as (
+            insert into jobs_chordpart (chord_id, index, succeeded)
+            select group_id, index, false from failed
+            on conflict (chord_id, index) do nothing)
+        select not exists (
+            select 1 from jobs_chordpart other
+            where other.chord_id = failed.group_id and not other.succeeded and other.index <> failed.index)
+        from failed
+        """,
+        parameters,
+    )
+
+
+def add_part(group_id: str, job_id: str) -> None:
+    """Make a chord wait for one more part, whose result comes last in its list."""
+    _change(
+        """
+        update jobs_chord set size = size + 1,
+            places = jsonb_set(coalesce(places, '{"index": {}}'), array['index', %(job)s], to_jsonb(size))
+        where group_id = %(group)s and fired_at is null
+        """,
+        {"group": group_id, "job": job_id},
+    )
+
+
+def notify_relays() -> None:
+    """Wake the relays that listen, in a transaction that does not wait for the disk."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_notify(%s, '')", [CHANNEL])
-
-
-_HELD = """
-    select id::text as id, name, canvas, attempts, max_attempts, attempts_before, claim_token,
-        root_id::text as root_id, group_id::text as group_id, group_index, worker, order_key,
-        cancel_requested_at is not null as cancel_requested
-    from jobs_job
-"""
+        cursor.execute(
+            "select pg_notify(%s, '') from (select set_config('synchronous_commit', 'off', true)) as quick_commit",
+            [CHANNEL],
+        )
 
 
 def _settle(changes: str, parameters: Parameters, condition: str = "true") -> bool:

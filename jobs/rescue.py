@@ -21,6 +21,7 @@ def rescue() -> int:
     republished = queries.republish_unclaimed(settings.JOB_REPUBLISH_SECONDS, batch=BATCH)
     if republished:
         log.warning("jobs_republished", count=republished)
+    _cancel_expired()
     return republished + _rescue_lost()
 
 
@@ -92,6 +93,14 @@ def _refuse(job_id: str, by: str, failure: Failure) -> bool:
         settle.fail(settle.Attempt.of(claimed), failure)
         log.error("job_refused", job_id=job_id, name=claimed.name, by=by, reason=failure.message)
     return claimed is not None
+
+
+@transaction.atomic
+def _cancel_expired() -> None:
+    expired = queries.cancel_expired(batch=BATCH)
+    settle.leave_out_what_follows(map(settle.Attempt.of, expired))
+    for job in expired:
+        log.info("job_expired", job_id=job.id, name=job.name)
 
 
 @transaction.atomic

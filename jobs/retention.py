@@ -15,4 +15,6 @@ def purge(batch: int = BATCH) -> int:
     """
     days = settings.JOB_RETENTION_DAYS
     queries.forget_chords(days=days, dead_days=10 * days, batch=batch)
+    queries.forget_chains(days=days, batch=batch)
+    queries.forget_unreached(days=10 * days, batch=batch)
     return queries.forget_settled(days=days, dead_days=10 * days, batch=batch)

@@ -3,6 +3,7 @@
 Each function raises LeaseLost, and so rolls back, where the claim is not ours any more.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs import chords, continuation, faultpoints, judge, policy, queries, signatures, wire
+from jobs import chains, chords, continuation, faultpoints, judge, policy, queries, signatures, wakeup, wire
 from jobs.current import AskedRetry
 from jobs.errors import LeaseLost
 from jobs.judge import Failure, Fate
@@ -76,9 +77,8 @@ class Attempt:
     @property
     def lost_part(self) -> Part | None:
         """The place in a header that stays empty when this job is dead: its own, or that of its chain's end."""
-        chain = self.canvas.get("chain")
-        # Celery keeps the rest of a chain with the last step first.
-        return signatures.part_of(chain[0]) if chain else self.part
+        rest = self.canvas.get("chain")
+        return signatures.part_of(chains.last_step(rest)) if rest else self.part
 
 
 def succeed(attempt: Attempt, result: Any) -> None:
@@ -117,7 +117,7 @@ def _succeed_and_continue(attempt: Attempt, result: Any) -> None:
         _abandon_chain(attempt)
     faultpoints.reach("settle.continued")
     if attempt.part is not None:
-        chords.return_part(attempt.part, result)
+        chords.return_part(attempt.part, attempt.id, result)
     _let_the_next_of_its_key_go(attempt)
 
 
@@ -140,7 +140,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
     if verdict.retry_in_seconds is None:
         _bury(attempt, failure)
     elif queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds):
-        queries.wake_relays()  # They sleep until the next job falls due, and this one may be it.
+        wakeup.wake_relays()  # They sleep until the next job falls due, and this one may be it.
     else:
         cancel(attempt)
         return judge.Verdict(None, is_cancelled=True)
@@ -155,7 +155,7 @@ def retry(attempt: Attempt, asked: AskedRetry, failure: Failure) -> bool:
     """
     _keep_error(attempt, replace(failure, fate=Fate.RETRY))
     if queries.settle_asked_retry(attempt.id, attempt.token, failure.message, asked):
-        queries.wake_relays()
+        wakeup.wake_relays()
         return True
     cancel(attempt)
     return False
@@ -172,6 +172,7 @@ def ignore(attempt: Attempt) -> None:
 def cancel(attempt: Attempt) -> None:
     """Record that the job stopped on request."""
     _held(queries.settle_cancelled(attempt.id, attempt.token), attempt)
+    leave_out_what_follows([attempt])
     _let_the_next_of_its_key_go(attempt)
 
 
@@ -180,6 +181,20 @@ def set_aside(attempt: Attempt, failure: Failure) -> None:
     """Make a job dead that can't be settled in any other way, and enqueue nothing after it."""
     _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
     _keep_error(attempt, failure)
+
+
+def leave_out_what_follows(attempts: Iterable[Attempt]) -> None:
+    """Note that what would follow cancelled jobs is not reached, so that whoever waits for it is told."""
+    chords_seen: set[str] = set()
+    for attempt in attempts:
+        rest = attempt.canvas.get("chain")
+        if rest:
+            ids = signatures.ids_in(chains.all_steps(rest))
+            queries.note_unreached(ids, attempt.id, is_chord_body=False)
+        part = attempt.lost_part
+        if part is not None and part.group_id not in chords_seen:
+            chords_seen.add(part.group_id)
+            chords.leave_out(part, attempt.id)
 
 
 def _bury(attempt: Attempt, failure: Failure) -> None:
@@ -193,7 +208,7 @@ def _bury(attempt: Attempt, failure: Failure) -> None:
 
 def _abandon_chain(attempt: Attempt) -> None:
     """End a chain whose next step is refused, as if that step had died."""
-    refused = attempt.canvas["chain"][-1]
+    refused, _ = chains.next_step(attempt.canvas["chain"])
     step_id = refused["options"].get("task_id") or attempt.id
     errbacks = signatures.errbacks_of(refused)
     _keep_refusals(attempt, continuation.enqueue_errbacks(errbacks, step_id, "errback", attempt.root_id))
@@ -203,7 +218,9 @@ def _abandon_chain(attempt: Attempt) -> None:
 def _lose_what_follows(attempt: Attempt) -> None:
     chain = attempt.canvas.get("chain") or []
     if chain:
-        queries.bury_awaiting(signatures.ids_in(chain), f"job {attempt.id} of its replacement is dead")
+        ids = signatures.ids_in(chains.all_steps(chain))
+        queries.bury_awaiting(ids, f"job {attempt.id} of its replacement is dead")
+        queries.note_unreached(ids, attempt.id, is_chord_body=False)
     if attempt.lost_part is not None:
         chords.fail_part(attempt.lost_part, attempt.id, attempt.number, attempt.root_id)
 
@@ -211,13 +228,14 @@ def _lose_what_follows(attempt: Attempt) -> None:
 def _let_the_next_of_its_key_go(attempt: Attempt) -> None:
     # Not for every job: a wake-up for each settled one would keep the relays busy with nothing.
     if attempt.order_key is not None:
-        queries.wake_relays()
+        wakeup.wake_relays()
 
 
 def _keep_refusals(attempt: Attempt, refusals: list[continuation.Refusal]) -> None:
     for refusal in refusals:
-        error_class = type(refusal.error).__name__
-        _keep_error(attempt, Failure(judge.Fate.REFUSED, error_class, storable(refusal.reason)))
+        _keep_error(
+            attempt, replace(judge.describe(refusal.error), fate=Fate.REFUSED, message=refusal.reason)
+        )
 
 
 def _keep_error(attempt: Attempt, failure: Failure) -> None:
@@ -227,6 +245,8 @@ def _keep_error(attempt: Attempt, failure: Failure) -> None:
         worker=attempt.worker,
         fate=failure.fate,
         error_class=failure.error_class,
+        error_module=failure.error_module,
+        error_args=failure.error_args,
         message=cut(storable(failure.message), settings.JOB_ERROR_MAX_CHARS),
         traceback=failure.traceback,
     )

@@ -15,7 +15,7 @@ _DUE = "job.published_at is null and job.state in ('queued', 'scheduled', 'retry
 def take_shared(
     queues: Iterable[str], *, batch: int, in_flight: int, share_in_flight: int
 ) -> list[Published]:
-    """Mark due jobs with a share key as published and return them: of each key the oldest, up to its share.
+    """Mark due jobs with a share key as published and return them: of each key the first ones, up to its share.
 
     The keys are read off the index, a step for each, however many jobs wait behind one; who holds least comes first.
     The other conditions are those of `queries.take_due`.
@@ -49,13 +49,14 @@ def take_shared(
                 from jobs_job job
                 where job.queue = held.queue and job.share_key = held.key and {_DUE}
                     and job.run_at <= statement_timestamp()
+                    and (job.expires_at is null or job.attempts > 0 or job.expires_at > statement_timestamp())
                     and (job.order_key is null or not exists (
                         select 1 from jobs_job other
                         where other.order_key = job.order_key
                             and other.state in ('queued', 'scheduled', 'retrying', 'running')
                             and other.id <> job.id
                             and (other.seq < job.seq or other.state = 'running' or other.published_at is not null)))
-                order by job.run_at, job.seq
+                order by job.priority, job.run_at, job.seq
                 limit least(%(share)s - held.unclaimed, greatest(0, %(in_flight)s - (
                     select count(*) from jobs_job unclaimed
                     where unclaimed.queue = held.queue

@@ -108,6 +108,11 @@ def errbacks_of(node: Node) -> list[Node]:
     return own
 
 
+def is_reference(node: Node) -> bool:
+    """Return whether this element of a chain stands for steps that are stored (`jobs.chains`)."""
+    return "stored" in node
+
+
 def ids_in(nodes: Iterable[Node]) -> list[str]:
     """Return the ids that the jobs of these canvases will have."""
     return [task_id for node in nodes for task_id in _ids_in(node)]

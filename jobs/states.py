@@ -31,12 +31,12 @@ MOVES: dict[JobState, dict[JobState, str]] = {
     JobState.SCHEDULED: {
         JobState.QUEUED: "relay: run_at was reached; replace: the canvas came to its end",
         JobState.DEAD: "replace: the canvas failed",
-        JobState.CANCELLED: "control.cancel",
+        JobState.CANCELLED: "control.cancel; rescue: expired before it began",
     },
     JobState.QUEUED: {
         JobState.RUNNING: "claim: attempt + 1, lease, token",
         JobState.SCHEDULED: "claim: over the rate limit, no attempt spent",
-        JobState.CANCELLED: "control.cancel",
+        JobState.CANCELLED: "control.cancel; rescue: expired before it began",
     },
     JobState.RUNNING: {
         JobState.SUCCEEDED: "settle: the body returned",

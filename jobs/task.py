@@ -1,15 +1,15 @@
 """What every task of the ledger has, and how a running one replaces itself."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from celery.canvas import Signature
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore
 from django.db import transaction
 
-from jobs import queries
+from jobs import chains, queries
 from jobs.current import current_job
-from jobs.errors import Cancelled, LeaseLost, LedgerError, Permanent
+from jobs.errors import Cancelled, LeaseLost, Permanent
 
 
 class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types alone
@@ -39,6 +39,9 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         if self.request.is_eager:
             return super().replace(sig)
         job = current_job()
+        # Celery appends what follows in the chain to the replacement, step by step.
+        rest: Any = self.request.chain or []
+        self.request.chain = chains.all_steps(rest)  # type: ignore[assignment]  # celery-types says str
         with transaction.atomic():
             super().replace(sig)
             if job is not None and not job.replaced:
@@ -50,7 +53,3 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         if self.request.is_eager:
             return super().on_replace(sig)
         return sig.apply_async()
-
-    def add_to_chord(self, sig: Signature, lazy: bool = False) -> NoReturn:
-        """Refuse: a chord's size is fixed when it is asked for."""
-        raise LedgerError(f"{self.name}: add_to_chord is not offered: replace the task by a group or a chord")

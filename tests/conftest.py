@@ -12,6 +12,7 @@ import pytest
 from django.db.backends.signals import connection_created
 
 from config import connections, env, services
+from jobs import wakeup
 from tests.harness.moto import S3
 
 # Whoever made the data folder of this session removes it; pytest-xdist's workers are handed it by their environment.
@@ -32,6 +33,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def fast_passwords(settings):
     """Argon2 takes 100 ms and 100 MB a password on purpose; no test is about that."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_wakeup_behind(request):
+    """End the thread that wakes relays, before the test's database is gone: its connection would hold that up."""
+    if "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
+    yield
+    wakeup.stop()
 
 
 @pytest.fixture(scope="session")

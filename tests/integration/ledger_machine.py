@@ -358,7 +358,7 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = self._counted_parts()
         job = parts[number % len(parts)]
         [place] = select("select group_id::text, group_index from jobs_job where id = %s", job.id)
-        chords.return_part(Part(*place), job.id)
+        chords.return_part(Part(*place), job.id, job.id)
 
     # The rescuer, a person, the clock.
 

@@ -90,6 +90,7 @@ def reads(act):
 
 HOT = {
     "take_due": (lambda: queries.take_due(["mail"], batch=20, in_flight=100), {"jobs_job_due", "jobs_job_unclaimed"}),
+    "cancel_expired": (lambda: queries.cancel_expired(batch=20), {"jobs_job_expiry"}),
     "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"jobs_job_due"}),
     "take_stranded": (
         lambda: queries.take_stranded(["push"], 0, batch=20),
@@ -131,6 +132,16 @@ def test_a_flood_behind_one_share_key_costs_no_more_than_one_job(ledger):
     assert {"jobs_job_share", "jobs_job_share_held"} <= indexes
     assert "jobs_job_due" in unshared
     assert max(rows, few) <= FEW
+
+
+def test_due_jobs_of_several_priorities_are_found_off_the_index(ledger):
+    with connection.cursor() as cursor:
+        cursor.execute("update jobs_job set priority = seq % 5 - 2 where state = 'queued'")
+
+    read, rows = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
+
+    assert "jobs_job_due" in read
+    assert rows <= FEW
 
 
 def test_the_live_jobs_are_counted_without_a_look_at_the_settled(ledger):

@@ -255,14 +255,3 @@ def test_a_retry_in_a_task_that_is_applied_runs_it_again(declare):
         return self.request.retries
 
     assert declare(body, bind=True).apply().get() == 2
-
-
-def test_nothing_is_added_to_a_chord(declare):
-    def body(self):
-        self.add_to_chord(current_app.signature("test.note"))
-
-    job_id = declare(body, bind=True).delay().id
-
-    deliver(job_id)
-
-    assert "add_to_chord is not offered" in Job.objects.get(pk=job_id).error

@@ -123,7 +123,7 @@ def test_an_entry_that_names_no_task_stops_no_other():
 
 #: Fields of a row that can't tick, and a part of the reason.
 BAD = {
-    "stored": ({"args": '["a\\u0000b"]'}, "u0000"),
+    "stored": ({"args": '["a\\u0000b"]'}, "a text with a NUL character cannot be stored"),
     "list": ({"args": "5"}, "args must be a JSON array"),
     "json": ({"args": "["}, "args are no JSON"),
     "keywords": ({"kwargs": "[]"}, "kwargs must be a JSON object"),

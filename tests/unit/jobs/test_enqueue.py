@@ -12,13 +12,14 @@ from celery.signals import before_task_publish
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import control
+from jobs import continuation, control
 from jobs.canvas import chain, chord, group, step
 from jobs.current import CurrentJob, running
 from jobs.enqueue import enqueue
 from jobs.errors import LedgerError, Undeclared
 from jobs.models import Chord, Job
 from jobs.states import JobState
+from tests.integration.stage import broker_of_this_process
 from tests.unit.jobs import worker
 
 pytestmark = pytest.mark.django_db
@@ -291,9 +292,88 @@ def test_a_moment_to_come_is_waited_for_and_a_past_one_is_now(minutes, state):
     assert abs(job.run_at - max(moment, timezone.now())) < timedelta(seconds=5)
 
 
-def test_an_expiry_is_refused():
-    with pytest.raises(LedgerError, match="cancel the job"):
-        current_app.tasks["test.note"].apply_async(expires=60)
+@pytest.mark.parametrize(
+    "asking",
+    [
+        lambda expires: current_app.tasks["test.note"].apply_async(expires=expires),
+        lambda expires: current_app.send_task("test.note", expires=expires),
+        lambda expires: signature("test.note").set(expires=expires).delay(),
+        lambda expires: enqueue(chain(step("test.note").set(expires=expires), step("test.note"))),
+        lambda expires: enqueue(group(step("test.note").set(expires=expires))),
+    ],
+)
+@pytest.mark.parametrize(
+    "expires",
+    [60, 60.0, timezone.now() + timedelta(seconds=60), (timezone.now() + timedelta(seconds=60)).isoformat()],
+    ids=["seconds", "fractions", "a moment", "its text"],
+)
+def test_an_expiry_is_a_column(asking, expires):
+    asking(expires)
+
+    job = Job.objects.get()
+    assert timedelta(0) < job.expires_at - timezone.now() < timedelta(seconds=61)
+    assert job.headers["expires"] is None
+
+
+def test_a_later_step_expires_from_when_it_is_enqueued():
+    enqueue(chain(step("test.note"), step("test.add", 1, 2).set(expires=60)))
+    assert Job.objects.get().expires_at is None
+
+    job = Job.objects.get()
+    continuation.enqueue_next(str(job.pk), str(job.root_id), job.canvas, None)
+
+    assert Job.objects.get(name="test.add").expires_at - timezone.now() > timedelta(seconds=50)
+
+
+def test_an_expiry_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match="expires must be"):
+        current_app.send_task("test.note", expires=["soon"])
+
+
+@pytest.mark.parametrize("canvas", [chain(), group()])
+def test_an_empty_canvas_is_refused(canvas):
+    with pytest.raises(TypeError, match="has no job"):
+        enqueue(canvas)
+
+
+def test_a_task_id_that_belongs_to_another_call_is_refused():
+    task_id = "5f6b2a3e-0000-4000-8000-000000000002"
+    note = current_app.tasks["test.note"]
+    note.apply_async((1,), task_id=task_id)
+
+    assert note.apply_async((1,), task_id=task_id).id == task_id
+    with pytest.raises(LedgerError, match="belongs to another call"):
+        note.apply_async((2,), task_id=task_id)
+    assert Job.objects.count() == 1
+
+
+def test_a_large_group_is_a_few_statements(django_assert_max_num_queries):
+    canvas = group(step("test.note", number) for number in range(1500))
+
+    with django_assert_max_num_queries(6):
+        canvas.delay()
+
+    assert Job.objects.count() == 1500
+
+
+def test_a_group_with_a_part_that_is_refused_writes_none_of_them():
+    with pytest.raises(TypeError):
+        group(step("test.note", 1), step("test.add", 1)).delay()
+
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(("broker", "rank"), [("redis://x", 3), ("amqp://x", -3), ("sqs://x", -3)])
+def test_a_priority_has_the_direction_of_the_broker_in_use(broker, rank):
+    with broker_of_this_process(broker):
+        current_app.tasks["test.note"].apply_async(priority=3)
+
+    assert Job.objects.get().priority == rank
+
+
+def test_a_priority_out_of_range_is_refused():
+    with pytest.raises(ValueError, match="0 to 255"):
+        current_app.tasks["test.note"].apply_async(priority=256)
 
 
 def test_a_repeated_attempt_asks_for_the_same_jobs_and_so_for_none():

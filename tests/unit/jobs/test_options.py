@@ -58,11 +58,10 @@ def test_the_options_of_a_later_step_are_checked_when_its_canvas_is_asked_for(gi
 
 
 def test_an_eta_without_a_zone_is_in_the_applications():
-    assert options.due_at(current_app, "test.note", datetime(2030, 1, 1)) == "2030-01-01T00:00:00+00:00"  # noqa: DTZ001
-    assert (
-        options.due_at(current_app, "test.note", datetime(2030, 1, 1, tzinfo=UTC))
-        == "2030-01-01T00:00:00+00:00"
-    )
+    without = datetime(2030, 1, 1)  # noqa: DTZ001 (what a caller may hand over)
+
+    for eta in (without, without.replace(tzinfo=UTC)):
+        assert options.moment(current_app, "test.note", "eta", eta) == "2030-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(

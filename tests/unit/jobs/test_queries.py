@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import control, queries
+from jobs import control, queries, wakeup
 from jobs.models import Job
 from jobs.states import JobState
 from tests.eventually import eventually
@@ -82,6 +82,24 @@ class TestTakeDue:
         assert len(publish(in_flight=2)) == 1
         assert len(jobs) == 5
 
+    def test_the_lower_number_goes_first_whatever_its_age(self):
+        late, normal, urgent = (a_job(priority=rank, run_at=ago(9 - rank)) for rank in (5, 0, -5))
+
+        assert publish(in_flight=2) == [str(urgent.pk), str(normal.pk)]
+        assert not reread(late).published_at
+
+    def test_a_priority_whose_jobs_wait_for_their_time_holds_up_no_other(self):
+        a_job(priority=-5, run_at=ago(-60))
+        normal = a_job()
+
+        assert publish() == [str(normal.pk)]
+
+    def test_an_expired_job_is_not_published(self):
+        a_job(expires_at=ago(1))
+        live, begun = a_job(expires_at=ago(-60)), a_job("retrying", expires_at=ago(1), attempts=1)
+
+        assert set(publish()) == {str(live.pk), str(begun.pk)}
+
     def test_of_an_order_key_only_the_oldest_unfinished_is_due(self):
         first, second = a_job(order_key="k", run_at=ago(1)), a_job(order_key="k", run_at=ago(60))
 
@@ -154,6 +172,11 @@ class TestClaim:
     @pytest.mark.parametrize("state", ["scheduled", "retrying", "running", "succeeded", "dead", "cancelled"])
     def test_only_a_queued_job_is_to_be_had(self, state):
         assert claim(a_job(state)) is None
+
+    def test_an_expired_job_is_not_to_be_had(self):
+        job = a_job(expires_at=ago(1), published_at=ago(2))
+
+        assert claim(job) is None
 
     def test_a_job_whose_key_is_taken_goes_back_into_line(self):
         running = a_job(JobState.RUNNING, order_key="k")
@@ -410,6 +433,6 @@ def test_asking_for_a_job_wakes_a_listener_when_it_is_committed(other):
 
     other(listen)
     with transaction.atomic():
-        queries.wake_relays()
+        wakeup.wake_relays()
         assert other(heard, 0) == 0
     assert other(heard, 5) == 1

@@ -17,11 +17,18 @@ PAGE = Path(states.__file__).parents[1] / "docs" / "jobs.md"
 
 
 def new_job(job):
-    fields = dict.fromkeys(("run_at", "order_key", "unique_key", "parent_id", "group_id", "group_index"))
+    fields = dict.fromkeys(
+        ("run_at", "order_key", "unique_key", "share_key", "parent_id", "group_id", "group_index")
+    )
     return queries.NewJob(
         **fields, id=str(job.pk), name="test.add", queue="mail", args=[1, 2], kwargs={}, canvas={}, headers={},
         max_attempts=5, delay_seconds=0.0, root_id=str(job.pk), request_id="",
     )  # fmt: skip
+
+
+def expire(job):
+    Job.objects.filter(pk=job.pk).update(expires_at=job.created_at - timedelta(seconds=1))
+    queries.cancel_expired(batch=10)
 
 
 ACTS = {
@@ -42,6 +49,7 @@ ACTS = {
     "bury awaiting": lambda job: queries.bury_awaiting([str(job.pk)], "why"),
     "retry": lambda job: control.retry(job.pk),
     "cancel": lambda job: control.cancel(job.pk),
+    "expire": expire,
 }
 #: A job awaits its replacement for ages; any other time stands for the rest.
 RUN_AT = {"now": timedelta(seconds=-1), "in ages": timedelta(days=36_500)}
