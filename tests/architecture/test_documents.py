@@ -83,7 +83,8 @@ def is_there(file, name, is_cut):
     found = [path for path in tree.tests() if f"/{tree.name_of(path)}".endswith(ending)]
     end = "" if is_cut else r"\("
     return any(
-        not name or re.search(rf"^ *def {name}{end}", path.read_text(), re.MULTILINE) for path in found
+        not name or re.search(rf"^ *(?:async )?def {name}{end}", path.read_text(), re.MULTILINE)
+        for path in found
     )
 
 

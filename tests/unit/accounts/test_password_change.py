@@ -47,7 +47,7 @@ def test_a_weak_new_password_is_refused_by_its_field(a_user):
 
 def test_reset_links_that_were_mailed_before_end(a_user):
     user = a_user()
-    tokens.issue(user.pk, TokenPurpose.RESET, timezone.now())
+    tokens.issue(user, TokenPurpose.RESET, timezone.now())
 
     change(user)
 

@@ -85,7 +85,7 @@ def test_the_pages_and_the_admin_ask_for_the_code_as_well(a_user, path):
 def test_a_new_password_by_mail_does_not_replace_the_code(a_user, api):
     user = a_user()
     switched_on(user)
-    token = tokens.issue(user.pk, TokenPurpose.RESET, timezone.now())
+    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
     passwords.reset(token, PASSWORD, timezone.now())
 
     assert log_in(api).status_code == 400
