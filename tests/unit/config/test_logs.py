@@ -8,6 +8,14 @@ from django.conf import settings
 from config import logs
 
 
+@pytest.fixture(autouse=True)
+def same_processors():
+    """Give structlog back the list of processors that loggers in use hold, and by which other tests read lines."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture
 def lines(capsys):
     """Return a function that returns the lines written to stdout, as JSON."""

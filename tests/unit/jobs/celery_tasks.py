@@ -9,7 +9,8 @@ from celery import current_app
 def declared(body, **options):
     """Declare `body` as `@app.task(**options)` does, as long as the block lasts."""
     name = options.setdefault("name", f"test.celery.{body.__name__}")
-    task = current_app.task(**options)(body)
+    # Not shared: each application made later in this process would declare them all again.
+    task = current_app.task(shared=False, **options)(body)
     try:
         yield current_app.tasks[task.name]
     finally:
