@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, outcome, queries, sessions, settle, wakeup, wire
+from jobs import faultpoints, heartbeat, limits, outcome, policy, queries, sessions, settle, wakeup, wire
 from jobs.current import CurrentJob, running
 from jobs.errors import Permanent
 from jobs.outages import is_outage
@@ -168,7 +168,11 @@ def _request_of(delivered: Delivery, request: dict[str, Any]) -> dict[str, Any]:
         "args": claimed.args,
         "kwargs": claimed.kwargs,
         "retries": delivered.job.retries,
-        "delivery_info": {**info, "redelivered": claimed.attempts - claimed.attempts_before > 1},
+        "delivery_info": {
+            **info,
+            "priority": policy.priority_of(claimed.priority),
+            "redelivered": claimed.attempts - claimed.attempts_before > 1,
+        },
     }
 
 
