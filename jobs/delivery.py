@@ -17,7 +17,19 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, outcome, policy, queries, sessions, settle, wakeup, wire
+from jobs import (
+    failures,
+    faultpoints,
+    heartbeat,
+    limits,
+    outcome,
+    policy,
+    queries,
+    sessions,
+    settle,
+    wakeup,
+    wire,
+)
 from jobs.current import CurrentJob, running
 from jobs.errors import Permanent
 from jobs.outages import is_outage
@@ -147,7 +159,9 @@ def _traced(delivered: Delivery, tracer: Tracer, request: dict[str, Any]) -> Any
     keeper = heartbeat.of_this_process()
     keeper.watch(delivered.job)
     try:
-        traced = tracer(claimed.id, claimed.args, claimed.kwargs, _request_of(delivered, request))
+        traced = tracer(
+            claimed.id, _args_of(claimed, request), claimed.kwargs, _request_of(delivered, request)
+        )
     except BaseException as error:
         if delivered.has_begun or outcome.ends_process(error):
             raise
@@ -158,6 +172,11 @@ def _traced(delivered: Delivery, tracer: Tracer, request: dict[str, Any]) -> Any
         # `before_start` or a receiver of a signal raised: the body has not run, and the attempt failed all the same.
         outcome.of_failure(traced.info.retval, settle.Attempt.of(claimed), delivered.job)
     return traced
+
+
+def _args_of(claimed: queries.Claimed, request: dict[str, Any]) -> list[Any]:
+    failed_id = request.get(failures.HEADER)
+    return claimed.args if failed_id is None else failures.with_failure(claimed.args, str(failed_id))
 
 
 def _request_of(delivered: Delivery, request: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import states
+from django.db.models import Q
 
 from jobs import policy, wire
 from jobs.judge import Fate
@@ -120,8 +121,13 @@ def _left_out(ids: list[str]) -> dict[str, Unreached]:
 def _last_failures(jobs: list[Job]) -> dict[Any, JobError]:
     if not jobs:
         return {}
+    # What follows a job may have been refused: of one that succeeded that is all that failed, of others no failure.
+    succeeded = Q(job__state=JobState.SUCCEEDED)
     errors = (
-        JobError.objects.filter(job__in=[job.pk for job in jobs]).order_by("job_id", "-id").distinct("job_id")
+        JobError.objects.filter(job__in=[job.pk for job in jobs])
+        .filter((succeeded & Q(fate=Fate.REFUSED)) | (~succeeded & ~Q(fate=Fate.REFUSED)))
+        .order_by("job_id", "-id")
+        .distinct("job_id")
     )
     return {error.job_id: error for error in errors}
 

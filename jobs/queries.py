@@ -481,7 +481,8 @@ _CLAIM = """
             and (other.seq < job.seq or other.state = 'running')))
     returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts, attempts_before,
         claim_token, worker, order_key, share_key, root_id::text as root_id, group_id::text as group_id, group_index,
-        request_id, priority, case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
+        request_id, priority,
+        case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
 """
 
 

@@ -84,3 +84,16 @@ def test_a_caller_may_hide_arguments_from_logs_and_monitors():
 
     shown = [headers["argsrepr"] for headers in Job.objects.values_list("headers", flat=True)]
     assert shown == ["(1, <secret>)"] * 2
+
+
+def test_an_errback_may_be_told_to_the_parts_of_a_chord():
+    current_app.conf.task_allow_error_cb_on_chord_header = True
+    try:
+        chord([add(1, 2), add(3, 4)], signature("test.total")).on_error(signature("test.note")).delay()
+    finally:
+        current_app.conf.task_allow_error_cb_on_chord_header = False
+
+    for job in Job.objects.all():
+        [errback] = job.canvas["errbacks"]
+        signature(errback).apply_async((str(job.pk),))
+    assert Job.objects.filter(name="test.note").count() == 2

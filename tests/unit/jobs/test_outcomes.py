@@ -210,3 +210,24 @@ def test_a_refused_body_fails_the_chord_that_it_is_a_part_of():
 
     with pytest.raises(ChordError, match="QueueNotFound"):
         result(end).get(timeout=5)
+
+
+def test_a_refused_errback_does_not_hide_why_its_job_is_dead():
+    job = a_job(
+        name="test.refuse", canvas={"errbacks": [{**dict(step("test.note")), "options": {"queue": "gone"}}]}
+    )
+
+    worker.deliver(job.pk)
+
+    assert [failure.fate for failure in job.failures.order_by("id")] == ["permanent", "refused"]
+    with pytest.raises(Permanent, match="never"):
+        result(job.pk).get(timeout=5)
+
+
+def test_a_group_behind_a_chord_that_failed_raises_what_failed_in_it():
+    end = chain(group(add(1, 2), step("test.refuse")), group(add(1), add(2))).delay()
+
+    run("test.refuse")
+
+    with pytest.raises(Permanent, match="never"):
+        end.get(timeout=5)
