@@ -38,6 +38,9 @@ _TRANSPORT_OPTIONS = frozenset({
     "exchange_type", "expiration", "immediate", "mandatory", "origin", "producer", "publisher",
     "redelivered", "retry", "retry_policy", "serializer", "timeout",
 })  # fmt: skip
+#: What Celery's sender gets and does not send: the headers have it already, or it is a signature's (which Celery puts
+#: among the options of an errback for a chord's header).
+_UNSENT_OPTIONS = frozenset({"argsrepr", "kwargsrepr", "immutable"})
 
 
 class LedgerAMQP(AMQP):
@@ -249,7 +252,7 @@ def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:
 
 
 def _refuse_unsupported(name: str, others: Mapping[str, object]) -> None:
-    for option in others.keys() - _TRANSPORT_OPTIONS:
+    for option in others.keys() - _TRANSPORT_OPTIONS - _UNSENT_OPTIONS:
         if others[option] is not None:
             raise LedgerError(
                 f"{name}: the option {option!r} is not known; a job's own data goes into `headers`"

@@ -115,7 +115,11 @@ class JobsApp(Celery):
             followers = options.get(word) or []
             for follower in [followers] if isinstance(followers, Mapping) else followers:
                 # What is stored was checked when it was stored.
-                if not signatures.is_reference(follower):
+                if signatures.is_reference(follower):
+                    continue
+                if word == "link_error":
+                    signatures.check_errback(self, follower)
+                else:
                     signatures.check_tree(self, follower, gets_result=True)
 
 

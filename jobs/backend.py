@@ -44,7 +44,8 @@ class LedgerBackend(BaseBackend):
         """
         if state == states.STARTED and isinstance(result, dict) and result.keys() == {"pid", "hostname"}:
             return
-        own = wire.to_json(wire.OwnState(state, result))
+        meta = self.prepare_exception(result) if isinstance(result, BaseException) else result
+        own = wire.to_json(wire.OwnState(state, meta))
         Job.objects.filter(pk=task_id, state__in=UNFINISHED).update(result=own)
 
     def _forget(self, task_id: str) -> None:

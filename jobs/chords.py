@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import chains, faultpoints, queries, signatures, wire
-from jobs.continuation import enqueue_errbacks, send_body
+from jobs.continuation import Refusal, enqueue_errbacks, send_body
 from jobs.models import Chord
 from jobs.signatures import Node, Part
 
@@ -44,12 +44,19 @@ def set_size(group_id: str, size: int) -> None:
 
 
 @transaction.atomic
-def return_part(part: Part, job_id: str, result: Any) -> None:
-    """Count a part that succeeded. Twice: the row exists, the count stays. A chord long purged is let be."""
+def return_part(part: Part, job_id: str, result: Any) -> Refusal | None:
+    """Count a part that succeeded; returns the refusal of a body that cannot be enqueued any more.
+
+    Twice: the row exists, the count stays. A chord long purged is let be.
+    """
     is_last = queries.count_part(part.group_id, job_id, part.index, result)
     faultpoints.reach("chord.counted")
-    if is_last:
-        _fire(Chord.objects.get(pk=part.group_id))
+    if not is_last:
+        return None
+    refusal = _fire(Chord.objects.get(pk=part.group_id))
+    if refusal is not None:
+        _abandon(part, job_id)
+    return refusal
 
 
 @transaction.atomic
@@ -96,13 +103,13 @@ def _body_of(part: Part) -> dict[str, Any]:
     return body
 
 
-def _leave_out(body: Node, job_id: str) -> None:
+def _leave_out(body: Node, job_id: str, *, is_refused: bool = False) -> None:
     ids = signatures.ids_in([body])
     queries.bury_awaiting(ids, f"job {job_id} of its replacement is dead")
-    queries.note_unreached(ids, job_id, is_chord_body=True)
+    queries.note_unreached(ids, job_id, is_chord_body=not is_refused)
 
 
-def _fire(chord: Chord) -> None:
+def _fire(chord: Chord) -> Refusal | None:
     parts = dict(chord.parts.filter(succeeded=True).order_by("index").values_list("index", "result"))
     shape = (chord.places or {}).get("shape")
     results = list(parts.values())
@@ -115,19 +122,21 @@ def _fire(chord: Chord) -> None:
         ]
     chord.fired_at = timezone.now()
     chord.save(update_fields=["fired_at"])
-    body = wire.from_json(chord.body)
-    if send_body(body, wire.from_json(results)) is not None:
-        # Its queue or its task was removed since. The header is done all the same.
-        _abandon(body)
+    return send_body(wire.from_json(chord.body), wire.from_json(results))
 
 
-def _abandon(body: Node) -> None:
-    """Call the errbacks of a body that cannot be enqueued, and fail the chord that it is itself a part of."""
-    body_id = signatures.ids_in([body])[0]
+def _abandon(part: Part, job_id: str) -> None:
+    """End a chord whose body is refused after this job, the last of its header: its queue was removed, for example.
+
+    The header is done all the same. The body's errbacks are called, and the chord that it is itself a part of fails.
+    """
+    body = _body_of(part)
+    body_id = body["options"].get("task_id") or signatures.ids_in([body])[0]
     enqueue_errbacks(signatures.errbacks_of(body), body_id, "errback", root_id=body_id)
+    _leave_out(body, job_id, is_refused=True)
     outer = signatures.part_of(body)
     if outer is not None:
-        fail_part(outer, body_id, attempt=1, root_id=body_id)
+        fail_part(outer, job_id, attempt=1, root_id=body_id)
 
 
 def _tree_of(results: Iterable[Any]) -> list[Any]:

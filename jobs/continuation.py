@@ -13,7 +13,7 @@ import structlog
 from celery import current_app
 from celery.canvas import Signature
 
-from jobs import chains, outages
+from jobs import chains, failures, outages
 from jobs.signatures import Node
 
 log = structlog.get_logger(__name__)
@@ -57,14 +57,14 @@ def enqueue_errbacks(
 ) -> list[Refusal]:
     """Enqueue errbacks of a job that is dead, each with the job's id unless its arguments are fixed.
 
+    One that takes the failure itself is handed that when it runs (`jobs.failures`).
     `failed_id`: the id that they are handed instead, that of a chord's body which is not reached.
     Returns what is refused: the job must be buried all the same, or nothing could settle it.
     Twice on one occasion: nothing happens. A job retried by hand that dies again is another one.
     """
     refusals = [
         _send_or_refuse(
-            errback,
-            (failed_id or job_id,),
+            *failures.prepared(errback, failed_id or job_id),
             task_id=_id(job_id, occasion, number),
             parent_id=job_id,
             root_id=root_id,

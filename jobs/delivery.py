@@ -17,7 +17,19 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
-from jobs import faultpoints, heartbeat, limits, outcome, queries, sessions, settle, wakeup, wire
+from jobs import (
+    failures,
+    faultpoints,
+    heartbeat,
+    limits,
+    outcome,
+    policy,
+    queries,
+    sessions,
+    settle,
+    wakeup,
+    wire,
+)
 from jobs.current import CurrentJob, running
 from jobs.errors import Permanent
 from jobs.outages import is_outage
@@ -147,7 +159,9 @@ def _traced(delivered: Delivery, tracer: Tracer, request: dict[str, Any]) -> Any
     keeper = heartbeat.of_this_process()
     keeper.watch(delivered.job)
     try:
-        traced = tracer(claimed.id, claimed.args, claimed.kwargs, _request_of(delivered, request))
+        traced = tracer(
+            claimed.id, _args_of(claimed, request), claimed.kwargs, _request_of(delivered, request)
+        )
     except BaseException as error:
         if delivered.has_begun or outcome.ends_process(error):
             raise
@@ -160,6 +174,11 @@ def _traced(delivered: Delivery, tracer: Tracer, request: dict[str, Any]) -> Any
     return traced
 
 
+def _args_of(claimed: queries.Claimed, request: dict[str, Any]) -> list[Any]:
+    failed_id = request.get(failures.HEADER)
+    return claimed.args if failed_id is None else failures.with_failure(claimed.args, str(failed_id))
+
+
 def _request_of(delivered: Delivery, request: dict[str, Any]) -> dict[str, Any]:
     """Return the headers of the message with what the ledger knows better."""
     claimed, info = delivered.claimed, request.get("delivery_info") or {}
@@ -168,7 +187,11 @@ def _request_of(delivered: Delivery, request: dict[str, Any]) -> dict[str, Any]:
         "args": claimed.args,
         "kwargs": claimed.kwargs,
         "retries": delivered.job.retries,
-        "delivery_info": {**info, "redelivered": claimed.attempts - claimed.attempts_before > 1},
+        "delivery_info": {
+            **info,
+            "priority": policy.priority_of(claimed.priority),
+            "redelivered": claimed.attempts - claimed.attempts_before > 1,
+        },
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from celery.exceptions import Ignore, Reject, Retry
+from celery.result import ResultBase
 from django.conf import settings
 from django.db import Error, connection
 
@@ -32,7 +33,8 @@ def settle_return(attempt: settle.Attempt, result: Any, job: CurrentJob) -> None
     elif job.retry_asked is not None:
         settle.retry(attempt, job.retry_asked, describe(Retry("the body asked for a retry")))
     elif not job.replaced:
-        _succeed(attempt, result)
+        # Celery stores the result of another job, or of a group, as the ids that it is made of.
+        _succeed(attempt, result.as_tuple() if isinstance(result, ResultBase) else result)
 
 
 def of_return(result: Any, job: CurrentJob) -> Any:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from celery import states
+from django.db.models import Q
 
-from jobs import wire
+from jobs import policy, wire
 from jobs.judge import Fate
 from jobs.models import Job, JobError, Unreached
 from jobs.states import JobState
@@ -47,7 +49,25 @@ def of(ids: Iterable[str], *, only_failed: bool = False) -> dict[str, Outcome]:
 
     `only_failed`: of no others. Where none failed that is two look-ups without a row, however many ids there are.
     """
-    wanted = list(map(str, ids))
+    given = {str(job_id): _as_ledger_writes_it(str(job_id)) for job_id in ids}
+    wanted = [job_id for job_id in given.values() if job_id is not None]
+    known = _of_jobs(wanted, only_failed=only_failed)
+    return {
+        job_id: replace(known[wanted_id], id=job_id) if wanted_id in known else Outcome(job_id)
+        for job_id, wanted_id in given.items()
+        if wanted_id in known or not only_failed
+    }
+
+
+def _as_ledger_writes_it(job_id: str) -> str | None:
+    """Return the id in the form of the ledger; None of what is no UUID and so was never enqueued."""
+    try:
+        return str(UUID(job_id))
+    except ValueError:
+        return None
+
+
+def _of_jobs(wanted: list[str], *, only_failed: bool) -> dict[str, Outcome]:
     asked = Job.objects.filter(pk__in=wanted).order_by()
     if only_failed:
         asked = asked.filter(state__in=_ENDED_BADLY)
@@ -57,9 +77,7 @@ def of(ids: Iterable[str], *, only_failed: bool = False) -> dict[str, Outcome]:
         job.pk: job for job in Job.objects.filter(pk__in={note.failed_job_id for note in left_out.values()})
     }
     # A culprit may have succeeded: what follows it was refused.
-    failures = _last_failures(
-        [*(job for job in jobs.values() if job.state == JobState.DEAD), *culprits.values()]
-    )
+    failures = _last_failures([*filter(_shows_failure, jobs.values()), *culprits.values()])
     outcomes = {}
     for job_id in wanted:
         note = left_out.get(job_id)
@@ -68,8 +86,6 @@ def of(ids: Iterable[str], *, only_failed: bool = False) -> dict[str, Outcome]:
             outcomes[job_id] = _left_out_by(_failure_of(culprit, failures), job_id, note)
         elif job_id in jobs:
             outcomes[job_id] = _outcome_of(jobs[job_id], failures)
-        elif not only_failed:
-            outcomes[job_id] = Outcome(job_id)
     return outcomes
 
 
@@ -105,34 +121,64 @@ def _left_out(ids: list[str]) -> dict[str, Unreached]:
 def _last_failures(jobs: list[Job]) -> dict[Any, JobError]:
     if not jobs:
         return {}
+    # What follows a job may have been refused: of one that succeeded that is all that failed, of others no failure.
+    succeeded = Q(job__state=JobState.SUCCEEDED)
     errors = (
-        JobError.objects.filter(job__in=[job.pk for job in jobs]).order_by("job_id", "-id").distinct("job_id")
+        JobError.objects.filter(job__in=[job.pk for job in jobs])
+        .filter((succeeded & Q(fate=Fate.REFUSED)) | (~succeeded & ~Q(fate=Fate.REFUSED)))
+        .order_by("job_id", "-id")
+        .distinct("job_id")
     )
     return {error.job_id: error for error in errors}
 
 
 def _outcome_of(job: Job, failures: Mapping[Any, JobError]) -> Outcome:
-    status = STATUS.get(job.state, states.PENDING)
+    status = _status_of(job)
     outcome = Outcome(
         str(job.pk), job.name, status, date_done=job.finished_at, retries=max(0, job.attempts - 1)
     )
     stored = wire.from_json(job.result)
     if isinstance(stored, wire.OwnState) and status not in (states.SUCCESS, states.FAILURE):
         # Stored by `update_state`, and the last word where the body then raised Ignore.
+        if stored.state in states.EXCEPTION_STATES:
+            return replace(outcome, status=stored.state, error=_own_error(stored.meta))
         return replace(outcome, status=stored.state, result=stored.meta)
     if status == states.SUCCESS:
         return replace(outcome, result=stored)
     if status == states.REVOKED:
         reason = job.error or "revoked"
         return replace(outcome, error=_encoded("celery.exceptions", "TaskRevokedError", [reason]))
-    if status == states.FAILURE:
+    if status in (states.FAILURE, states.RETRY):
         failure = failures.get(job.pk)
         return replace(outcome, error=_error(job, failure), traceback=failure.traceback if failure else None)
     return outcome
 
 
+def _status_of(job: Job) -> str:
+    status = STATUS.get(job.state, states.PENDING)
+    if status == states.STARTED and not policy.shows_started(job.name):
+        return states.RETRY if _is_repeated(job) else states.PENDING
+    return status
+
+
+def _shows_failure(job: Job) -> bool:
+    return job.state in (JobState.DEAD, JobState.RETRYING) or (
+        job.state == JobState.RUNNING and _is_repeated(job)
+    )
+
+
+def _is_repeated(job: Job) -> bool:
+    return job.attempts - job.attempts_before > 1
+
+
 def _left_out_by(culprit: Outcome, job_id: str, note: Unreached) -> Outcome:
     error = culprit.error
+    if culprit.status not in states.PROPAGATE_STATES or error is None:
+        # Its body raised Ignore, perhaps with a state of its own.
+        reason = f"job {culprit.id} before it ended without a result"
+        return Outcome(
+            job_id, status=states.REVOKED, error=_encoded("celery.exceptions", "TaskRevokedError", [reason])
+        )
     if note.is_chord_body and culprit.status == states.FAILURE and error is not None:
         arguments = ", ".join(map(repr, error["exc_message"]))
         text = f"Dependency {culprit.id} raised {error['exc_type']}({arguments})"
@@ -147,6 +193,13 @@ def _error(job: Job, failure: JobError | None) -> dict[str, Any]:
         Fate(failure.fate) if failure else Fate.BUG, ("celery.exceptions", "RuntimeError")
     )
     return _encoded(module, name, [job.error or job.state])
+
+
+def _own_error(meta: Any) -> dict[str, Any]:
+    # Celery raises ValueError at every look at a result whose state is FAILURE and whose meta is no exception.
+    if isinstance(meta, dict) and "exc_type" in meta:
+        return meta
+    return _encoded("builtins", "RuntimeError", [meta])
 
 
 def _encoded(module: str, name: str, args: list[Any]) -> dict[str, Any]:

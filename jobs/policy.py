@@ -41,6 +41,12 @@ def ignores_result(name: str, said_by_caller: bool | None) -> bool:
     return bool(_declared(name, "ignore_result") if said_by_caller is None else said_by_caller)
 
 
+def shows_started(name: str) -> bool:
+    """Return whether a running job of this task is shown as STARTED, which Celery does where it was asked for."""
+    shown: bool | None = _declared(name, "track_started")
+    return bool(current_app.conf.task_track_started if shown is None else shown)
+
+
 def rank_of(priority: int | None) -> int:
     """Return where a job of this priority stands in its queue: the lower number is published first.
 
@@ -53,6 +59,11 @@ def rank_of(priority: int | None) -> int:
         raise ValueError(f"priority {priority}: 0 to {MAX_PRIORITY} are allowed")
     is_redis = str(current_app.conf.broker_url).startswith(("redis", "rediss", "sentinel", "valkey"))
     return priority if is_redis else -priority
+
+
+def priority_of(rank: int) -> int:
+    """Return the priority that was asked for by the caller of a job of this rank."""
+    return abs(rank)
 
 
 def some_jitter() -> float:

@@ -22,7 +22,8 @@ CHANNEL = "jobs_due"
 
 #: The wait of a job that is replaced by the end of a canvas: the canvas ends it, not the clock.
 _AGES = "interval '100 years'"
-_AWAITING = f"run_at > clock_timestamp() + {_AGES} / 2"
+# It has run, unlike a job whose caller asked for so long a delay.
+_AWAITING = f"attempts > 0 and run_at > clock_timestamp() + {_AGES} / 2"
 
 #: The condition of the indexes jobs_job_due and jobs_job_share, each beside its half of `_SHARED_OR_NOT`.
 _DUE = "published_at is null and state in ('queued', 'scheduled', 'retrying')"
@@ -129,6 +130,7 @@ class Claimed:
     group_id: str | None
     group_index: int | None
     request_id: str
+    priority: int = 0
     ignore_result: bool | None = None
 
 
@@ -479,7 +481,8 @@ _CLAIM = """
             and (other.seq < job.seq or other.state = 'running')))
     returning id::text as id, name, queue, args, kwargs, canvas, attempts, max_attempts, attempts_before,
         claim_token, worker, order_key, share_key, root_id::text as root_id, group_id::text as group_id, group_index,
-        request_id, case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
+        request_id, priority,
+        case headers -> 'ignore_result' when 'true' then true when 'false' then false end as ignore_result
 """
 
 

@@ -7,6 +7,7 @@ every half a second, and no timeout holds.
 from typing import Any
 
 from celery import states
+from celery.exceptions import ChordError
 from celery.result import AsyncResult, GroupResult, ResultSet
 
 
@@ -67,6 +68,18 @@ class LedgerResultSet(_OneQuery, ResultSet):
 
 class LedgerGroupResult(_OneQuery, GroupResult):
     """The results of a group."""
+
+    def join_native(self, *args: Any, **options: Any) -> Any:
+        """Return the results of all members. Of a group behind a chord that failed, raises what failed in it."""
+        try:
+            return super().join_native(*args, **options)
+        except ChordError:
+            parent = self.parent
+            while parent is not None:
+                for failed in self.backend.fetch([parent], only_failed=True):
+                    failed.maybe_throw()
+                parent = parent.parent
+            raise
 
 
 def _statuses_of(result: Any) -> list[str]:

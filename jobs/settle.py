@@ -117,7 +117,8 @@ def _succeed_and_continue(attempt: Attempt, result: Any) -> None:
         _abandon_chain(attempt)
     faultpoints.reach("settle.continued")
     if attempt.part is not None:
-        chords.return_part(attempt.part, attempt.id, result)
+        refusal = chords.return_part(attempt.part, attempt.id, result)
+        _keep_refusals(attempt, [refusal] if refusal else [])
     _let_the_next_of_its_key_go(attempt)
 
 
@@ -165,6 +166,7 @@ def retry(attempt: Attempt, asked: AskedRetry, failure: Failure) -> bool:
 def ignore(attempt: Attempt) -> None:
     """Record that the body ended its job by raising Ignore: nothing follows. A state of its own is kept."""
     _held(queries.settle_ignored(attempt.id, attempt.token), attempt)
+    leave_out_what_follows([attempt])
     _let_the_next_of_its_key_go(attempt)
 
 

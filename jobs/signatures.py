@@ -5,6 +5,7 @@ Works on Celery's own dictionaries, which are the same before and after they wen
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -19,6 +20,8 @@ Node = Mapping[str, Any]
 
 #: Stands for the result that a step will get from the one before it.
 _RESULT = (None,)
+#: Stands for the request, the exception and the traceback of a failure.
+FAILURE = (None, None, None)
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,33 @@ def check_tree(app: Celery, node: Node, *, gets_result: bool) -> None:
         case _:
             inner = []
             _check_step(app, node, gets_result=gets_result)
-    for word in ("link", "link_error"):
-        inner += [(follower, True) for follower in _listed(node["options"].get(word))]
+    for errback in _listed(node["options"].get("link_error")):
+        check_errback(app, errback)
+    inner += [(follower, True) for follower in _listed(node["options"].get("link"))]
     for inner_node, follows in inner:
         check_tree(app, inner_node, gets_result=follows)
+
+
+def check_errback(app: Celery, node: Node) -> None:
+    """Check an errback, as `check_tree` does: it gets the id of the failed job, or the failure itself."""
+    if takes_failure(app, node):
+        _check_json(node["task"], node["args"] or (), node["kwargs"] or {})
+        options.check(app, node["task"], node["options"])
+    else:
+        check_tree(app, node, gets_result=True)
+
+
+def takes_failure(app: Celery, node: Node) -> bool:
+    """Return whether an errback takes the request, the exception and the traceback of a failure (Celery's new style).
+
+    One that can be called with the id of the failed job is called with that.
+    """
+    header = getattr(app.tasks.get(node["task"]), "__header__", None)
+    # A bound task's header is partial; Celery calls such an errback with the id.
+    if header is None or isinstance(header, partial) or _kind(node) or node.get("immutable"):
+        return False
+    args, kwargs = node["args"] or (), node["kwargs"] or {}
+    return not _takes(header, *_RESULT, *args, **kwargs) and _takes(header, *FAILURE, *args, **kwargs)
 
 
 def with_fixed_ids(app: Celery, canvas: Signature, seed: str) -> Signature:
@@ -143,6 +169,14 @@ def _check_header(app: Celery, name: str, args: Sequence[Any], kwargs: Mapping[s
         task.__header__(*args, **kwargs)  # type: ignore[attr-defined]  # celery-types does not know it
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
+
+
+def _takes(header: Any, *args: Any, **kwargs: Any) -> bool:
+    try:
+        header(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
 
 
 def _check_json(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

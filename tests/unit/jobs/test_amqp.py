@@ -74,3 +74,26 @@ def test_an_option_that_the_message_would_lose_is_refused_by_name():
 
     task.apply_async((1, 2), **without_effect)
     assert Job.objects.count() == 1
+
+
+def test_a_caller_may_hide_arguments_from_logs_and_monitors():
+    task = current_app.tasks["test.add"]
+
+    task.apply_async((1, 2), argsrepr="(1, <secret>)", kwargsrepr="{}")
+    task.s(1, 2).set(argsrepr="(1, <secret>)").delay()
+
+    shown = [headers["argsrepr"] for headers in Job.objects.values_list("headers", flat=True)]
+    assert shown == ["(1, <secret>)"] * 2
+
+
+def test_an_errback_may_be_told_to_the_parts_of_a_chord():
+    current_app.conf.task_allow_error_cb_on_chord_header = True
+    try:
+        chord([add(1, 2), add(3, 4)], signature("test.total")).on_error(signature("test.note")).delay()
+    finally:
+        current_app.conf.task_allow_error_cb_on_chord_header = False
+
+    for job in Job.objects.all():
+        [errback] = job.canvas["errbacks"]
+        signature(errback).apply_async((str(job.pk),))
+    assert Job.objects.filter(name="test.note").count() == 2

@@ -39,6 +39,33 @@ def test_each_state_is_one_of_celerys(state, shown):
     assert result(a_job(state).pk).state == shown
 
 
+def test_a_running_job_is_shown_as_started_where_its_task_tracks_that(declare):
+    def body():
+        return 1
+
+    plain = declare(body, name="test.plain", track_started=False).name
+    tracked = declare(body, name="test.tracked", track_started=True).name
+
+    assert result(a_job("running", plain).pk).state == "PENDING"
+    assert result(a_job("running", plain, attempts=2).pk).state == "RETRY"
+    assert result(a_job("running", tracked).pk).state == "STARTED"
+
+
+def test_a_job_that_waits_for_its_retry_shows_the_error_behind_it():
+    job = a_job("retrying", attempts=1)
+    an_error(
+        job, error_module="builtins", error_class="ValueError", error_args=["busy"], traceback="the trace"
+    )
+
+    waiting = result(job.pk)
+
+    assert (waiting.state, repr(waiting.result), waiting.traceback) == (
+        "RETRY",
+        "ValueError('busy')",
+        "the trace",
+    )
+
+
 def test_a_job_that_nobody_asked_for_is_pending():
     assert result("7a2b1c9e-0000-4000-8000-000000000000").state == "PENDING"
 

@@ -226,6 +226,17 @@ def test_an_attempt_lost_with_its_worker_is_no_retry(declare):
     assert run_out(job_id).result == [0, True]
 
 
+def test_a_body_sees_the_priority_that_its_caller_asked_for_also_in_a_retry(declare):
+    def body(self):
+        if not self.request.retries:
+            raise self.retry(countdown=0)
+        return self.request.delivery_info["priority"]
+
+    job_id = declare(body, bind=True).apply_async(priority=7).id
+
+    assert run_out(job_id).result == 7
+
+
 def test_a_job_retried_by_hand_begins_to_count_anew(declare):
     def body(self):
         raise self.retry(countdown=0)

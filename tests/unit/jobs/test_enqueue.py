@@ -12,7 +12,7 @@ from celery.signals import before_task_publish
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import continuation, control
+from jobs import continuation, control, queries
 from jobs.canvas import chain, chord, group, step
 from jobs.current import CurrentJob, running
 from jobs.enqueue import enqueue
@@ -146,9 +146,9 @@ def test_wrong_arguments_are_refused_wherever_they_stand(asking):
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize("errback", [signature("test.new_style_errback"), step("test.new_style_errback")])
-def test_an_errback_of_celerys_new_style_is_refused(errback):
-    with pytest.raises(TypeError, match=r"test\.new_style_errback: .* argument"):
+@pytest.mark.parametrize("errback", [signature("test.add"), step("test.add")])
+def test_an_errback_whose_parameters_are_not_a_failure_is_refused(errback):
+    with pytest.raises(TypeError, match=r"test\.add: .* argument"):
         enqueue(step("test.note").on_error(errback))
 
 
@@ -482,3 +482,15 @@ def test_headers_too_large_for_a_message_are_refused_where_they_are_given():
         current_app.send_task("test.note", args=("x",), headers={"note": "x" * 40_000})
 
     assert not Job.objects.exists()
+
+
+def test_a_job_that_is_due_in_sixty_years_does_not_wait_for_a_replacement():
+    task = current_app.tasks["test.note"]
+    job_id = task.apply_async(("first",), countdown=60 * 366 * 86400).id
+
+    with pytest.raises(LedgerError, match="belongs to another call"):
+        task.apply_async(("second",), task_id=job_id)
+    queries.bury_awaiting([job_id], "not this one")
+
+    row = Job.objects.get()
+    assert (row.state, row.args) == ("scheduled", ["first"])

@@ -245,3 +245,15 @@ def test_a_class_of_a_task_may_say_what_is_retried():
         assert deliver(task.delay().id) is Retry
     finally:
         del current_app.tasks[task.name]
+
+
+def test_the_result_of_another_job_is_stored_as_its_id(declare):
+    def ask():
+        return current_app.tasks["test.note"].delay()
+
+    job_id = declare(ask).delay().id
+
+    deliver(job_id)
+
+    other = Job.objects.get(name="test.note")
+    assert Job.objects.get(pk=job_id).result == [[str(other.pk), None], None]

@@ -1,15 +1,17 @@
 """What became of a job is known by its id, also where another one's failure has left it out."""
 
+from uuid import uuid4
+
 import pytest
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import current_app, signature
-from celery.exceptions import ChordError, TaskRevokedError
+from celery.exceptions import ChordError, Ignore, QueueNotFound, TaskRevokedError
 
 from jobs import control, outcomes, rescue
 from jobs.canvas import chain, chord, group, step
 from jobs.enqueue import enqueue
 from jobs.errors import Permanent
-from jobs.models import Job
+from jobs.models import Chord, Job
 from tests.rows import a_job, an_error
 from tests.unit.jobs import worker
 
@@ -140,3 +142,92 @@ def test_many_ids_are_four_queries(django_assert_max_num_queries):
         found = outcomes.of([str(job.pk) for job in (*dead, *done)])
 
     assert [found[str(job.pk)].result for job in done] == list(range(20))
+
+
+@pytest.mark.parametrize("job_id", ["no-uuid", "", "7a2b1c9e", "\x00"])
+def test_an_id_that_no_job_can_have_is_pending(job_id):
+    assert outcomes.of([job_id])[job_id].status == "PENDING"
+    assert not outcomes.of([job_id], only_failed=True)
+
+
+def test_an_id_is_known_in_every_form_of_a_uuid():
+    job = a_job("succeeded", result=3)
+
+    assert result(job.pk.hex).get() == 3
+    assert result(str(job.pk).upper()).id == str(job.pk).upper()
+
+
+@pytest.mark.parametrize(
+    ("own_state", "error"),
+    [(None, TaskRevokedError), ("PROGRESS", TaskRevokedError), ("FAILURE", RuntimeError)],
+)
+@pytest.mark.parametrize("in_header", [False, True])
+def test_what_follows_a_body_that_raises_ignore_is_told(declare, own_state, error, in_header):
+    def leave(self):
+        if own_state:
+            self.update_state(state=own_state, meta={"at": 1})
+        raise Ignore
+
+    first = declare(leave, bind=True).si()
+    canvas = (
+        chord([first, add(1, 2)], signature("test.note")) if in_header else first | signature("test.note")
+    )
+    end = canvas.delay()
+
+    run(first.task)
+
+    with pytest.raises(error):
+        end.get(timeout=5)
+
+
+def test_a_refused_body_of_a_chord_fails_with_the_reason():
+    body = {**dict(step("test.note")), "options": {"task_id": str(uuid4()), "queue": "gone"}}
+    body["options"]["chain"] = [dict(step("test.note").set(task_id=str(uuid4())))]
+    header = Chord.objects.create(group_id=uuid4(), size=1, body=body)
+    last = a_job(name="test.add", args=[1, 2], canvas={"chord": True}, group_id=header.pk, group_index=0)
+
+    worker.deliver(last.pk)
+
+    assert last.failures.get().fate == "refused"
+    assert result(last.pk).get() == 3
+    for job_id in (body["options"]["task_id"], body["options"]["chain"][0]["options"]["task_id"]):
+        with pytest.raises(QueueNotFound, match="gone"):
+            result(job_id).get(timeout=5)
+
+
+def test_a_refused_body_fails_the_chord_that_it_is_a_part_of():
+    end = str(uuid4())
+    outer = Chord.objects.create(group_id=uuid4(), size=2, body=dict(step("test.note").set(task_id=end)))
+    options = {
+        "task_id": str(uuid4()), "queue": "gone", "chord": True, "group_id": str(outer.pk), "group_index": 0,
+    }  # fmt: skip
+    inner = Chord.objects.create(
+        group_id=uuid4(), size=1, body={**dict(step("test.note")), "options": options}
+    )
+    last = a_job(name="test.add", args=[1, 2], canvas={"chord": True}, group_id=inner.pk, group_index=0)
+
+    worker.deliver(last.pk)
+
+    with pytest.raises(ChordError, match="QueueNotFound"):
+        result(end).get(timeout=5)
+
+
+def test_a_refused_errback_does_not_hide_why_its_job_is_dead():
+    job = a_job(
+        name="test.refuse", canvas={"errbacks": [{**dict(step("test.note")), "options": {"queue": "gone"}}]}
+    )
+
+    worker.deliver(job.pk)
+
+    assert [failure.fate for failure in job.failures.order_by("id")] == ["permanent", "refused"]
+    with pytest.raises(Permanent, match="never"):
+        result(job.pk).get(timeout=5)
+
+
+def test_a_group_behind_a_chord_that_failed_raises_what_failed_in_it():
+    end = chain(group(add(1, 2), step("test.refuse")), group(add(1), add(2))).delay()
+
+    run("test.refuse")
+
+    with pytest.raises(Permanent, match="never"):
+        end.get(timeout=5)
