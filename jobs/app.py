@@ -16,6 +16,7 @@ from jobs import signatures
 from jobs.bootstep import RelayStep
 from jobs.celery_repairs import repair_canvas
 from jobs.current import current_job
+from jobs.parent_leases import ParentLeaseStep
 
 
 class JobsApp(Celery):
@@ -27,7 +28,7 @@ class JobsApp(Celery):
     def __init__(self, main: str, **options: Any) -> None:
         repair_canvas()
         super().__init__(main, backend="jobs.backend:LedgerBackend", **options)
-        self.steps["worker"].add(RelayStep)
+        self.steps["worker"].update((RelayStep, ParentLeaseStep))
 
     def finalize(self, auto: bool = False) -> None:
         """Make the tasks known; the ledger's task class imports models."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.types.json import Jsonb
 
 from jobs import wire
@@ -528,6 +529,33 @@ def look_at_lease(job_id: str, token: UUID) -> bool | None:
         "select cancel_requested_at is not null from jobs_job where id = %(id)s and claim_token = %(token)s",
         {"id": job_id, "token": token},
     )
+
+
+def renew_silent(
+    using: BaseDatabaseWrapper, held: Iterable[tuple[str, str]], lease_seconds: float, *, seconds: float
+) -> list[str]:
+    """Renew the leases of jobs that these workers hold, `held`, where less than half of the lease is left.
+
+    Returns their ids. Waits for nobody: a row that is locked is being settled. Ends after so many `seconds`.
+    """
+    ids, workers = zip(*held, strict=True)
+    with using.cursor() as cursor:
+        cursor.execute("select set_config('statement_timeout', %s, false)", [f"{seconds}s"])
+        cursor.execute(
+            """
+            with silent as (
+                select job.id from jobs_job job
+                join unnest(%(ids)s::uuid[], %(workers)s::text[]) as held(id, worker)
+                    on job.id = held.id and job.worker = held.worker
+                where job.state = 'running'
+                    and job.lease_until < statement_timestamp() + make_interval(secs => %(lease)s::float / 2)
+                for no key update of job skip locked)
+            update jobs_job set lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+            from silent where jobs_job.id = silent.id returning jobs_job.id::text
+            """,
+            {"ids": list(ids), "workers": list(workers), "lease": lease_seconds},
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def settle_succeeded(job_id: str, token: UUID, result: Any) -> bool:

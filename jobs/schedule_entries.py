@@ -83,7 +83,8 @@ class LedgerEntry(ModelEntry):  # type: ignore[misc]  # the library is untyped
 def ship(name: str, fields: dict[str, Any]) -> None:
     """Write an entry of the code's `beat_schedule`, where the code has changed since it was written or the row is gone.
 
-    So an edit in the admin lasts until a release changes that entry. Raises TypeError for an option that is not known.
+    So an edit in the admin lasts until a release changes that entry. A row of which is not known what the code last
+    had, as after an upgrade from a release that did not note it, stays as it is. Raises TypeError for an option that is not known.
     """
     wanted = _columns_of(**fields)
     kept = {column: str(value) for column, value in wanted.items() if column not in _SCHEDULES}
@@ -94,8 +95,12 @@ def ship(name: str, fields: dict[str, Any]) -> None:
     row = PeriodicTask.objects.filter(name=name).first()
     if row is not None and known.shipped == definition:
         return
-    row = row or PeriodicTask(name=name)
-    if row.pk is None or any(getattr(row, column) != value for column, value in wanted.items()):
+    differs = row is None or any(getattr(row, column) != value for column, value in wanted.items())
+    if row is not None and not known.shipped and differs:
+        # Written by a release that did not note what it shipped, and edited in the admin since.
+        log.warning("entry_kept_as_edited", entry=name)
+    elif differs:
+        row = row or PeriodicTask(name=name)
         for column, value in wanted.items():
             setattr(row, column, value)
         row.save()

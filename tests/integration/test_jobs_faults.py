@@ -199,6 +199,29 @@ def test_a_frozen_worker_cannot_settle_over_its_successor(stage):
     assert fates_of(job_id) == ["lost"]
 
 
+def test_a_body_that_holds_the_global_lock_longer_than_a_lease_runs_once(make_stage):
+    stage = make_stage(JOB_LEASE_SECONDS="2")
+    stage.start_worker(concurrency=2)
+
+    job_id = enqueue("test.hold_the_gil", 6)
+
+    assert settled(job_id)[0].attempts == 1
+    assert notes_of(job_id) == ["started", "ended"]
+    assert "lease_renewed_by_parent" in stage.logs()
+
+
+def test_a_process_frozen_under_a_body_that_holds_the_global_lock_loses_its_job(make_stage):
+    stage = make_stage(JOB_LEASE_SECONDS="2")
+    stage.start_worker(concurrency=1)
+    job_id = enqueue("test.hold_the_gil", 3)
+
+    os.kill(running_in(job_id), signal.SIGSTOP)
+    stage.start_worker(concurrency=1)
+
+    assert settled(job_id)[0].attempts == 2
+    assert fates_of(job_id) == ["lost"]
+
+
 def test_a_worker_told_to_stop_hands_back_what_it_cannot_finish_and_no_attempt_is_spent(stage):
     worker = stage.start_worker()
     job_id = enqueue("test.linger_first", 60)

@@ -1,5 +1,6 @@
 """Tasks for the tests of the ledger."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -82,6 +83,14 @@ def execute(sql: str) -> int:
 def execute_atomically(sql: str) -> int:
     effects.execute(sql)
     return effects.session()
+
+
+@job("test.hold_the_gil", **SHORT)
+def hold_the_gil(seconds: int) -> None:
+    """Wait in C without letting another thread of the process run, as an extension in C may."""
+    effects.leave("started")
+    ctypes.PyDLL(None).sleep(seconds)
+    effects.leave("ended")
 
 
 @job("test.linger_late", **SHORT)

@@ -21,6 +21,12 @@ from jobs.models import BeatEntry, Job
 from tests.upstream import mended, still_raises
 
 
+@pytest.fixture(autouse=True)
+def no_shipped_entries(monkeypatch):
+    """Leave out the project's own entries: at some minutes of the hour one of them would tick too."""
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {})
+
+
 class StockScheduler(DatabaseScheduler):
     """django-celery-beat's own, as far as it ticks without a broker."""
 
@@ -388,6 +394,33 @@ def test_an_entrys_queue_and_headers_go_with_its_job():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_entrys_priority_and_expiry_go_with_its_job():
+    moment = timezone.now() + timedelta(hours=5)
+    an_entry("urgent", priority=7, expire_seconds=600)
+    an_entry("until", expires=moment)
+
+    scheduler().tick()
+
+    until, urgent = Job.objects.order_by("unique_key")
+    task = current_app.tasks["test.note"]
+    by_hand = Job.objects.get(pk=task.apply_async(priority=7).id)
+    assert (urgent.priority, until.priority) == (by_hand.priority, 0)
+    assert by_hand.priority != 0
+    assert abs(urgent.expires_at - urgent.created_at - timedelta(minutes=10)) < timedelta(seconds=5)
+    assert until.expires_at == moment
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_entry_that_a_stock_beat_adds_for_the_results_of_celery_runs():
+    an_entry("celery.backend_cleanup", task="celery.backend_cleanup", expire_seconds=12 * 3600)
+
+    scheduler().tick()
+
+    assert (Job.objects.get().name, refused_entries()) == ("celery.backend_cleanup", [])
+    current_app.tasks["celery.backend_cleanup"].apply(throw=True)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_edit_of_a_shipped_entry_lasts_until_the_code_changes(monkeypatch):
     shipped = {"task": "test.note", "schedule": schedule(60), "options": {"queue": "mail"}}
     monkeypatch.setitem(current_app.conf, "beat_schedule", {"shipped": shipped})
@@ -402,6 +435,25 @@ def test_an_edit_of_a_shipped_entry_lasts_until_the_code_changes(monkeypatch):
 
     row = PeriodicTask.objects.get(name="shipped")
     assert (row.queue, row.interval.every) == ("mail", 120)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_of_an_entry_that_a_release_without_ledger_of_entries_shipped_lasts(monkeypatch):
+    shipped = {"task": "test.note", "schedule": schedule(60)}
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {"shipped": shipped, "edited": shipped})
+    for name in ("shipped", "edited"):
+        StockScheduler.Entry.from_entry(name, app=current_app, **shipped)
+    hours = IntervalSchedule.objects.create(every=3, period="hours")
+    PeriodicTask.objects.filter(name="edited").update(interval=hours)
+
+    scheduler().tick()
+    assert PeriodicTask.objects.get(name="edited").interval == hours
+
+    shipped["schedule"] = schedule(120)
+    scheduler().tick()
+
+    plans = PeriodicTask.objects.values_list("name", "interval__every", "interval__period")
+    assert set(plans) == {("edited", 120, "seconds"), ("shipped", 120, "seconds")}
 
 
 @pytest.mark.django_db(transaction=True)
