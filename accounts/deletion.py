@@ -29,6 +29,7 @@ def request_deletion(request: HttpRequest | None, user: User, password: str) -> 
     with transaction.atomic():
         deletion, created = Deletion.objects.get_or_create(user_id=user.pk)
         if created:
+            login.lock_proven(user)
             DeletionStep.objects.bulk_create(
                 DeletionStep(deletion=deletion, name=name) for name in StepName.values
             )

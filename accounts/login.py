@@ -1,16 +1,19 @@
 """Logging in and out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import active_logins, password_check, two_factor
-from accounts.errors import NotVerified, WrongCredentials, WrongPassword
+from accounts import active_logins, password_check, queries, two_factor
+from accounts.errors import CodeRequired, NotVerified, WrongCredentials, WrongPassword
 from accounts.models import User
 
 log = structlog.get_logger(__name__)
@@ -21,18 +24,21 @@ def log_in(request: HttpRequest, address: str, password: str, code: str = "") ->
 
     Raises WrongCredentials, NotVerified, CodeRequired, WrongCode, TooManyFailures.
     """
-    user = prove(request, address, password, code)
-    row, token = AuthToken.objects.create(user=user)
-    active_logins.record_token(row, active_logins.client_of(request), timezone.now())
-    update_last_login(User, user)
+    with proven(request, address, password, code) as user:
+        row, token = AuthToken.objects.create(user=user)
+        active_logins.record_token(row, active_logins.client_of(request), timezone.now())
+        update_last_login(User, user)
     log.info("login_accepted", user_id=str(user.pk))
     return token, row.expiry
 
 
-def prove(request: HttpRequest, address: str, password: str, code: str = "") -> User:
-    """Return the verified user of that address and password, for a token or for a page's session.
+@contextmanager
+def proven(request: HttpRequest, address: str, password: str, code: str = "") -> Iterator[User]:
+    """Lend the verified user of that address and password to the block, which makes a token or a session.
 
-    `code` is one of the authenticator app or a recovery code, where the user has two-factor authentication.
+    The block runs in a transaction, with the user locked, and only where what was proven still holds. Comparing takes
+    long: a login that began before a change of password would end after it, and outlive it. `code` is one of the
+    authenticator app or a recovery code, where the user has two-factor authentication.
     Raises WrongCredentials, NotVerified, CodeRequired, WrongCode, TooManyFailures.
     """
     user = authenticate(request, username=address, password=password)
@@ -40,8 +46,14 @@ def prove(request: HttpRequest, address: str, password: str, code: str = "") -> 
         raise WrongCredentials
     if not user.is_verified:
         raise NotVerified
+    needed_code = two_factor.is_on(user)
     two_factor.prove(user, code, timezone.now())
-    return user
+    with transaction.atomic():
+        if not _lock_with_proven_password(user):
+            raise WrongCredentials
+        if two_factor.is_on(user) and not needed_code:
+            raise CodeRequired
+        yield user
 
 
 def prove_password(request: HttpRequest | None, user: User, password: str) -> None:
@@ -50,6 +62,15 @@ def prove_password(request: HttpRequest | None, user: User, password: str) -> No
     Without a request (a command), all such callers count as one client. Raises WrongPassword, TooMany, TooManyFailures.
     """
     if not password_check.is_right(request, str(user.pk), user, password):
+        raise WrongPassword
+
+
+def lock_proven(user: User) -> None:
+    """Lock the credentials of a user whose password was proven, in the transaction of the act that it confirms.
+
+    Raises WrongPassword where the password was replaced, or the account closed, since it was compared.
+    """
+    if not _lock_with_proven_password(user):
         raise WrongPassword
 
 
@@ -62,3 +83,8 @@ def log_out(token: AuthToken) -> None:
 def end_all_logins(user: User) -> None:
     """End every login by token and by session."""
     active_logins.end_all(user.pk)
+
+
+def _lock_with_proven_password(user: User) -> bool:
+    queries.lock_user(user.pk)
+    return queries.user_with_hash(user.pk, user.password).exists()

@@ -9,8 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import login, password_rules, passwords, queries
-from accounts.errors import WrongPassword
+from accounts import login, password_rules, passwords
 from accounts.models import User
 
 log = structlog.get_logger(__name__)
@@ -32,12 +31,10 @@ def change(
     present, new = present_and_new
     login.prove_password(request, user, present)
     _check(new, user)
-    proven, hashed = user.password, make_password(new)
+    hashed = make_password(new)
     with transaction.atomic():
-        queries.lock_user(user.pk)
         # Of two changes with the same present password the second one proved an old one.
-        if not queries.user_with_hash(user.pk, proven).exists():
-            raise WrongPassword
+        login.lock_proven(user)
         passwords.replace(user, hashed, now, kept_login=kept_login)
     user.password = hashed
     log.info("password_changed", user_id=str(user.pk))

@@ -43,6 +43,7 @@ def begin(request: HttpRequest, user: User, password: str, now: datetime) -> Non
     login.prove_password(request, user, password)
     sealed = sealing.seal(secrets.token_bytes(KEY_BYTES).hex())
     with transaction.atomic():
+        login.lock_proven(user)
         _lock_where_off(user.pk)
         TwoFactor.objects.update_or_create(
             user=user, defaults={"sealed_key": sealed, "last_step": 0, "created_at": now}
@@ -84,7 +85,9 @@ def switch_off(request: HttpRequest, user: User, password: str, code: str, now: 
     """
     login.prove_password(request, user, password)
     two_factor.prove(user, code, now)
-    remove(user.pk)
+    with transaction.atomic():
+        login.lock_proven(user)
+        remove(user.pk)
 
 
 @transaction.atomic

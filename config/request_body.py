@@ -59,6 +59,7 @@ class Body:
         announced = headers.get(b"content-length", b"")
         self.announced_bytes = int(announced) if announced.isdigit() else None
         self.is_expected = bool(self.announced_bytes) or b"transfer-encoding" in headers
+        self.is_multipart = headers.get(b"content-type", b"").strip().lower().startswith(b"multipart/")
         self.is_bounded_by_view = False
         self._request_id = headers.get(HEADER.lower().encode(), b"").decode("latin-1")
         self._receive, self._send = receive, send

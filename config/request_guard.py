@@ -63,7 +63,7 @@ class RequestGuard:
             body.is_bounded_by_view = True
             async with self._counted(await _sender(scope)):
                 yield
-        elif scope["method"] == "POST" and path in (VIDEO_API, VIDEO_PAGE):
+        elif scope["method"] == "POST" and path in (VIDEO_API, VIDEO_PAGE) and body.is_multipart:
             sender = await _uploader(scope, path)
             body.bound(settings.VIDEO_MAX_BYTES + ENVELOPE_BYTES, too_large_video)
             async with self._counted(sender):

@@ -211,6 +211,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.Lenient",
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "api.schema.OffstageSchema",
+    "DEFAULT_METADATA_CLASS": "api.metadata.NoMetadata",
     "EXCEPTION_HANDLER": "api.answers.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

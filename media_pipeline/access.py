@@ -43,17 +43,26 @@ async def reader_of(request: HttpRequest) -> Reader | None:
     return Reader(user.pk, await request.session.aget(LOGIN_ID))
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request that changes things is from, and the login that it came with."""
+
+    user: User
+    login_id: str | None
+
+
 @lent
-def caller(request: HttpRequest) -> User:
+def caller(request: HttpRequest) -> Caller:
     """Return who asks and may change things. Raises Refused: 401, or 403 for a cookie without its CSRF token."""
     ways = (BearerAuthentication(), SessionAuthentication())
+    asked = Request(request, authenticators=ways)
     try:
-        user: Any = Request(request, authenticators=ways).user
+        user: Any = asked.user
     except (AuthenticationFailed, PermissionDenied) as error:
         raise Refused(str(error.detail), status=error.status_code) from error
     if not user.is_authenticated:
         raise Refused("Authentication credentials were not provided.", status=401)
-    return user  # type: ignore[no-any-return]  # any user there is is ours
+    return Caller(user, active_logins.login_id_of(request, asked.auth))
 
 
 class NotAllowed(Exception):

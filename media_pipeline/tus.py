@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
@@ -11,15 +12,19 @@ from django.utils import timezone
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.login_watch import watch
 from accounts.models import User
 from api import answers
 from api.connections import lent
 from api.errors import Refused
 from api.idempotency import REPLAYED, Claim, fingerprints, key_of, once, owned_by
 from media_pipeline import queries, resumable, tus_headers, upload_stream
-from media_pipeline.access import caller
+from media_pipeline.access import Caller, caller
 from media_pipeline.errors import CutOff
 from media_pipeline.models import Upload
+
+# An upload may take hours, and a login may end meanwhile.
+LOGIN_CHECKED_EVERY_SECONDS = 1.0
 
 Door = Callable[..., Awaitable[HttpResponse]]
 
@@ -28,7 +33,8 @@ async def _create(request: HttpRequest) -> HttpResponse:
     """Make an upload, and take its first bytes where some come along."""
     if tus_headers.has_body(request):
         tus_headers.refuse_another_type(request)
-    owner = await caller(request)
+    asker = await caller(request)
+    owner = asker.user
     checksum = tus_headers.checksum(request)
     answer = await _begin(request, owner, tus_headers.length(request), tus_headers.metadata(request))
     upload_id = UUID(json.loads(answer.content)["id"])
@@ -36,13 +42,13 @@ async def _create(request: HttpRequest) -> HttpResponse:
     if upload is None:  # a repetition, and what it made the first time is gone
         return answer
     if tus_headers.has_body(request) and REPLAYED not in answer.headers:
-        upload = await _take_first_bytes(request, upload, checksum)
+        upload = await _take_first_bytes(request, asker, upload, checksum)
     return _with(answer, upload)
 
 
 async def _show(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - the path's word
     """Tell how much of the upload is there."""
-    owner = await caller(request)
+    owner = (await caller(request)).user
     upload = await lent(resumable.find)(owner.pk, id, timezone.now())
     answer = _with(_empty(200), upload)
     answer.headers["Upload-Length"] = str(upload.length_bytes)
@@ -55,15 +61,15 @@ async def _show(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - 
 async def _add(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - the path's word
     """Take the upload's next bytes."""
     tus_headers.refuse_another_type(request)
-    owner = await caller(request)
+    asker = await caller(request)
     offset, checksum = tus_headers.offset(request), tus_headers.checksum(request)
-    upload = await lent(resumable.find)(owner.pk, id, timezone.now())
-    return _with(_empty(204), await _append(request, upload, offset, checksum))
+    upload = await lent(resumable.find)(asker.user.pk, id, timezone.now())
+    return _with(_empty(204), await _append(request, asker, upload, offset, checksum))
 
 
 async def _end(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - the path's word
     """Remove the upload."""
-    owner = await caller(request)
+    owner = (await caller(request)).user
     await lent(resumable.end)(owner.pk, id, timezone.now())
     return _empty(204)
 
@@ -118,10 +124,10 @@ def _begin(request: HttpRequest, owner: User, length: int, metadata: str) -> Htt
 
 
 async def _take_first_bytes(
-    request: HttpRequest, upload: Upload, checksum: resumable.Checksum | None
+    request: HttpRequest, asker: Caller, upload: Upload, checksum: resumable.Checksum | None
 ) -> Upload:
     try:
-        return await _append(request, upload, 0, checksum)
+        return await _append(request, asker, upload, 0, checksum)
     except Refused:
         # Without a key to ask again with, nobody will ever know its address.
         if key_of(request) is None:
@@ -130,12 +136,22 @@ async def _take_first_bytes(
 
 
 async def _append(
-    request: HttpRequest, upload: Upload, offset: int, checksum: resumable.Checksum | None
+    request: HttpRequest, asker: Caller, upload: Upload, offset: int, checksum: resumable.Checksum | None
 ) -> Upload:
     announced = tus_headers.announced_bytes(request)
-    return await resumable.append(
-        upload, offset, _pieces(request), announced_bytes=announced, checksum=checksum
-    )
+    pieces = _while_logged_in(_pieces(request), asker)
+    return await resumable.append(upload, offset, pieces, announced_bytes=announced, checksum=checksum)
+
+
+async def _while_logged_in(pieces: AsyncIterator[bytes], asker: Caller) -> AsyncIterator[bytes]:
+    """Yield the pieces. Raises Refused (401) once the login that the request came with has ended."""
+    holds, looked_at = watch(asker.login_id), time.monotonic()
+    async for piece in pieces:
+        if time.monotonic() - looked_at >= LOGIN_CHECKED_EVERY_SECONDS:
+            if not await holds():
+                raise Refused("Logged out.", status=401)
+            looked_at = time.monotonic()
+        yield piece
 
 
 async def _pieces(request: HttpRequest) -> AsyncIterator[bytes]:

@@ -52,9 +52,11 @@ def log_in(request: HttpRequest) -> HttpResponse:
     """Begin a session."""
     form = LoginForm(request.POST or None)
     if form.is_valid():
-        with form.refusals():
-            sent = form.cleaned_data
-            user = login.prove(request, sent["email"], sent["password"], sent["code"])
+        sent = form.cleaned_data
+        with (
+            form.refusals(),
+            login.proven(request, sent["email"], sent["password"], sent["code"]) as user,
+        ):
             start_session(request, user)
     return _page(request, "login", form, next=_next(request)) if _is_open(form) else redirect(_next(request))
 

@@ -3,14 +3,16 @@ from threading import Barrier, Thread
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.db import connection, connections
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import lockout, login, passwords, tokens
+from accounts import deletion, lockout, login, passwords, tokens, two_factor_setup
 from accounts.errors import NotVerified, TooManyFailures, WrongCredentials, WrongPassword
+from accounts.login_models import TwoFactor
 from accounts.models import KnownClient, LoginFailures, TokenPurpose, User
 from tests.unit.accounts.conftest import PASSWORD
 
@@ -382,3 +384,41 @@ def test_logging_out_ends_this_login_alone_and_twice_is_as_once(a_user):
     login.log_out(ended)
 
     assert list(AuthToken.objects.all()) == [kept]
+
+
+@pytest.fixture
+def password_replaced_at_the_end_of_comparing(monkeypatch, settings):
+    """A hasher of which each comparison ends after another password was set."""
+
+    class Slow(MD5PasswordHasher):
+        def verify(self, password, encoded):
+            is_right = super().verify(password, encoded)
+            User.objects.update(password=make_password("a new passphrase of the owner"))
+            return is_right
+
+    settings.PASSWORD_HASHERS = [f"{__name__}.SlowHasher"]
+    monkeypatch.setitem(globals(), "SlowHasher", Slow)
+
+
+@pytest.mark.usefixtures("password_replaced_at_the_end_of_comparing")
+def test_a_login_that_began_before_a_change_of_password_does_not_end_after_it(a_user):
+    a_user()
+
+    with pytest.raises(WrongCredentials):
+        login.log_in(request_from(), "ada@example.org", PASSWORD)
+
+    assert not AuthToken.objects.exists()
+
+
+@pytest.mark.usefixtures("password_replaced_at_the_end_of_comparing")
+def test_an_act_is_not_confirmed_by_a_password_that_was_replaced_meanwhile(a_user):
+    user = a_user()
+
+    with pytest.raises(WrongPassword):
+        deletion.request_deletion(request_from(), user, PASSWORD)
+    with pytest.raises(WrongPassword):
+        two_factor_setup.begin(request_from(), User.objects.get(), PASSWORD, timezone.now())
+
+    user.refresh_from_db()
+    assert user.is_active
+    assert not TwoFactor.objects.exists()

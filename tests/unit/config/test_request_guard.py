@@ -31,7 +31,8 @@ def ask(*, path="/api/videos", method="POST", pieces=(), announced=None, **heade
         await send({"type": "http.response.start", "status": 202, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    headers = {"Content-Type": "multipart/form-data; boundary=x", **headers}
+    encoded = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()]
     encoded += (
         [(b"content-length", str(announced).encode())] if announced else [(b"transfer-encoding", b"chunked")]
     )
@@ -63,6 +64,14 @@ def test_what_turns_out_too_large_is_refused_on_the_way(owner, path):
 
 def test_an_upload_within_the_limit_passes(owner):
     assert ask(pieces=[b"x" * 900, b""], **owner) == (202, {}, 2)
+
+
+@pytest.mark.parametrize("path", ["/api/videos", "/videos/upload"])
+def test_a_body_that_is_no_form_may_not_be_as_large_as_a_video(owner, settings, path):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 500
+
+    assert ask(path=path, pieces=[b"x" * 600, b""], Content_Type="application/json", **owner)[0] == 413
+    assert ask(path=path, pieces=[b"x" * 400, b""], Content_Type="application/json", **owner)[0] == 202
 
 
 @pytest.mark.django_db

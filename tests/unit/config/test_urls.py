@@ -156,6 +156,12 @@ def test_no_path_answers_a_method_that_it_does_not_have(member, method):
         assert answer.status_code in {403, 404, 405} or leads_to_login(answer), (path, answer.status_code)
 
 
+def test_every_path_answers_a_question_for_its_methods(member):
+    for path in paths():
+        answer = send(member, "OPTIONS", path)
+        assert answer.status_code < 500, (path, answer.status_code)
+
+
 GUARDS = {
     "its type may not be guessed": lambda headers, kind: headers.get("X-Content-Type-Options") == "nosniff",
     "no script of another site runs": lambda headers, kind: (

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.test import AsyncClient
 from knox.models import AuthToken
 
-from media_pipeline import upload_stream
+from media_pipeline import tus, upload_stream
 from media_pipeline.models import Upload
 from tests.unit.media_pipeline.builders import a_resumable_upload, expired, resumable_file
 
@@ -394,3 +394,27 @@ def test_a_database_that_is_lost_on_the_way_gets_503_and_moves_nothing(owner, st
     assert (answer.status_code, answer.headers["Tus-Resumable"]) == (503, "1.0.0")
     assert answer.headers["Retry-After"]
     assert offset_of(upload) == 0
+
+
+class LogsOut(Wire):
+    """A client whose logins end after its first piece."""
+
+    async def _receive(self):
+        message = await super()._receive()
+        if self.messages and len(self.messages) < self.whole_count - 1:
+            await AuthToken.objects.all().adelete()
+        return message
+
+
+def test_an_upload_ends_with_the_login_that_it_came_with(owner, monkeypatch):
+    monkeypatch.setattr(tus, "LOGIN_CHECKED_EVERY_SECONDS", 0)
+    upload = a_resumable_upload(owner, length=100)
+    messages = whole(CONTENT[:40], CONTENT[40:80], CONTENT[80:])
+    client = LogsOut(*messages)
+    client.whole_count = len(messages)
+    sent = {**bearer(owner), **BYTES, "Upload-Offset": "0"}
+
+    answer = ask("PATCH", f"/api/uploads/{upload.pk}", sent, messages, client)
+
+    assert answer.status_code == 401
+    assert offset_of(upload) < 100
