@@ -1,5 +1,6 @@
 """The resumable uploads' part of the OpenAPI document: plain asynchronous views, which the generator does not visit."""
 
+from copy import deepcopy
 from typing import Any
 
 from api.schema import document_refusals
@@ -28,8 +29,51 @@ _WHY = {
 def add_uploads(result: Schema) -> None:
     """Add the operations of tus to the document."""
     model = result["paths"]["/api/videos"]["post"]
-    result["paths"]["/api/uploads"] = {"post": _create(model)}
+    result["paths"]["/api/uploads"] = {"get": _list(result), "post": _create(model)}
     result["paths"]["/api/uploads/{id}"] = {"head": _show(model), "patch": _add(model), "delete": _end(model)}
+
+
+def _list(result: Schema) -> Schema:
+    """Return the list of videos as a list of uploads: paging, errors and security are the same."""
+    operation = deepcopy(result["paths"]["/api/videos"]["get"])
+    page = {
+        "type": "object",
+        "properties": {
+            **_properties(result["components"]["schemas"]["PaginatedVideoList"]),
+            "results": {"type": "array", "items": _open_upload()},
+        },
+        "required": ["results"],
+    }
+    operation["responses"]["200"]["content"] = {"application/json": {"schema": page}}
+    return {
+        **operation,
+        "operationId": "uploads_list",
+        "tags": ["uploads"],
+        "summary": "List your uploads that no video was made of, newest first",
+        "description": "Expired uploads are left out. The header Tus-Resumable is not needed.",
+    }
+
+
+def _open_upload() -> Schema:
+    instant = {"type": "string", "format": "date-time"}
+    fields: Schema = {
+        "id": {"type": "string", "format": "uuid"},
+        "url": {
+            "type": "string",
+            "format": "uri",
+            "description": "Continue it with PATCH, end it with DELETE",
+        },
+        "length": {**_NUMBER, "description": "Bytes of the whole video"},
+        "offset": {**_NUMBER, "description": "How many of them are there"},
+        "filename": {"type": "string", "description": 'As the client sent it; "" where it sent none'},
+        "created_at": instant,
+        "expires_at": instant,
+    }
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+def _properties(page: Schema) -> Schema:
+    return {name: schema for name, schema in page["properties"].items() if name != "results"}
 
 
 def _create(model: Schema) -> Schema:

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from media_pipeline.file_names import decoded
+
 
 class VideoState(models.TextChoices):
     """Where a film stands, as the API says it."""
@@ -173,7 +175,7 @@ class Upload(models.Model):
         sent = dict(pair.strip().partition(" ")[::2] for pair in self.metadata.split(","))
         # Clients call it one or the other; neither is part of the protocol.
         encoded = sent.get("filename") or sent.get("name") or ""
-        return b64decode(encoded).decode(errors="replace")
+        return decoded(b64decode(encoded))
 
 
 class Step(models.Model):

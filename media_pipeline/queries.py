@@ -146,6 +146,11 @@ def unused_uploads(owner_id: UUID | None) -> QuerySet[Upload]:
     return Upload.objects.filter(owner_id=owner_id, used_at=None).order_by("created_at", "pk")
 
 
+def open_uploads(owner_id: UUID | None, now: datetime) -> QuerySet[Upload]:
+    """Uploads of one owner that can still be continued, or made a video of."""
+    return unused_uploads(owner_id).filter(expires_at__gt=now)
+
+
 def unused_upload(upload_id: UUID | str) -> QuerySet[Upload]:
     """The upload, unless a video was made of it."""
     return Upload.objects.filter(pk=upload_id, used_at=None)

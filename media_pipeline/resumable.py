@@ -193,7 +193,7 @@ def _kept_until(now: datetime) -> datetime:
 
 
 def _refuse_one_too_many(owner_id: UUID, now: datetime) -> None:
-    open_uploads = queries.unused_uploads(owner_id).filter(expires_at__gt=now)
+    open_uploads = queries.open_uploads(owner_id, now)
     if open_uploads.count() < settings.UPLOAD_MAX_OPEN:
         return
     first_end = min(open_uploads.values_list("expires_at", flat=True))

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Text
-from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Video, VideoState
+from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Upload, Video, VideoState
 from media_pipeline.uploads import TITLE_CHARACTERS
 
 
@@ -25,6 +25,27 @@ class FinishedUploadSerializer(serializers.Serializer[Any]):
     upload = serializers.UUIDField()
     title = Text(max_length=TITLE_CHARACTERS, required=False, default="", allow_blank=True)
     project = serializers.UUIDField(required=False, default=None, allow_null=True)
+
+
+class OpenUploadSerializer(serializers.ModelSerializer[Upload]):
+    """A resumable upload without a video; `filename` is what the client called the file, "" for no name."""
+
+    url = serializers.SerializerMethodField()
+    length = serializers.IntegerField(source="length_bytes", read_only=True)
+    offset = serializers.IntegerField(source="offset_bytes", read_only=True)
+    filename = serializers.CharField(source="file_name", read_only=True)
+
+    class Meta:
+        """The words of tus."""
+
+        model = Upload
+        fields = ("id", "url", "length", "offset", "filename", "created_at", "expires_at")
+        read_only_fields = fields
+
+    def get_url(self, upload: Upload) -> str:
+        """Return where the upload is continued and ended."""
+        request: HttpRequest = self.context["request"]
+        return request.build_absolute_uri(f"/api/uploads/{upload.pk}")
 
 
 class StepSerializer(serializers.ModelSerializer[Step]):

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils import timezone
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.request import Request
 
 from accounts.login_watch import watch
 from accounts.models import User
@@ -18,10 +19,12 @@ from api import answers
 from api.connections import lent
 from api.errors import Refused
 from api.idempotency import REPLAYED, Claim, fingerprints, key_of, once, owned_by
+from api.pagination import NewestFirst
 from media_pipeline import queries, resumable, tus_headers, upload_stream
 from media_pipeline.access import Caller, caller
 from media_pipeline.errors import CutOff
 from media_pipeline.models import Upload
+from media_pipeline.serializers import OpenUploadSerializer
 
 # An upload may take hours, and a login may end meanwhile.
 LOGIN_CHECKED_EVERY_SECONDS = 1.0
@@ -29,8 +32,17 @@ LOGIN_CHECKED_EVERY_SECONDS = 1.0
 Door = Callable[..., Awaitable[HttpResponse]]
 
 
+async def _list(request: HttpRequest) -> HttpResponse:
+    """List the uploads that can be continued or made a video of, newest first."""
+    owner = await caller(request)
+    answer = await _page(request, owner)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 async def _create(request: HttpRequest) -> HttpResponse:
     """Make an upload, and take its first bytes where some come along."""
+    tus_headers.refuse_unsupported(request)
     if tus_headers.has_body(request):
         tus_headers.refuse_another_type(request)
     asker = await caller(request)
@@ -95,16 +107,25 @@ def _door(**doors: Door) -> Callable[..., Awaitable[HttpResponseBase]]:
     return csrf_exempt(view)
 
 
-uploads = _door(POST=_create)
+uploads = _door(GET=_list, POST=_create)
 upload = _door(HEAD=_show, PATCH=_add, DELETE=_end)
 
 
 async def _answer(door: Door, request: HttpRequest, path: dict[str, str]) -> HttpResponse:
     try:
-        tus_headers.refuse_another_version(request)
+        if request.method != "GET":  # the list is not part of tus: any client of the API may read it
+            tus_headers.refuse_another_version(request)
         return await door(request, **path)
     except (Refused, *answers.DATABASE_GONE) as error:
         return _refusal(error)
+
+
+@lent
+def _page(request: HttpRequest, owner: User) -> HttpResponse:
+    paginator = NewestFirst()
+    page = paginator.paginate_queryset(queries.open_uploads(owner.pk, timezone.now()), Request(request))
+    rows = OpenUploadSerializer(page, many=True, context={"request": request}).data
+    return JsonResponse(paginator.get_paginated_response(rows).data)
 
 
 @lent

@@ -19,6 +19,12 @@ EXTENSIONS: Final = "creation,creation-with-upload,termination,checksum,expirati
 CONTENT_TYPE: Final = "application/offset+octet-stream"
 ALGORITHMS: Final = ("sha1", "sha256", "sha512")  # sha1 is the one that every server has to know
 METADATA_CHARACTERS: Final = 4000
+#: Headers of extensions that are not offered, each with what the client can do. Ignored, they would cost the client
+#: the whole transfer: a part of a concatenation is of no use alone.
+UNSUPPORTED: Final = {
+    "Upload-Concat": "Concatenation is not supported; disable parallel uploads in the client.",
+    "Upload-Defer-Length": "A deferred length is not supported; send Upload-Length.",
+}
 
 # 18 digits: less than the database's largest number.
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -40,6 +46,16 @@ def refuse_another_type(request: HttpRequest) -> None:
     """Raise Refused unless the body is said to be bytes of an upload."""
     if request.content_type != CONTENT_TYPE:
         raise Refused(f"Content-Type: {CONTENT_TYPE} is the type that is read here.", status=415)
+
+
+def refuse_unsupported(request: HttpRequest) -> None:
+    """Raise Refused for a header of an extension that is not offered.
+
+    With 400: clients repeat a request that got a 5xx, 501 included.
+    """
+    for name, reason in UNSUPPORTED.items():
+        if name in request.headers:
+            raise Refused(f"{name}: {reason}")
 
 
 def has_body(request: HttpRequest) -> bool:

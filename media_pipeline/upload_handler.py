@@ -9,8 +9,11 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from media_pipeline.errors import NoRoom, UnusableUpload
+from media_pipeline.multipart import LenientParser
 
 FIELD = "file"
 # Boundaries and the other fields of a multipart body.
@@ -32,6 +35,7 @@ class VideoUploadHandler(FileUploadHandler):
     """Writes the one file of the request; stops in the middle of one that is too large."""
 
     chunk_size = 1024 * 1024
+    _is_parsing = False
 
     def handle_raw_input(
         self,
@@ -40,10 +44,14 @@ class VideoUploadHandler(FileUploadHandler):
         content_length: int,
         boundary: Any,
         encoding: Any = None,
-    ) -> None:
-        """Refuse by the announced length, before a byte is written."""
+    ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile]] | None:
+        """Refuse by the announced length, before a byte is written; then parse leniently, in place of Django."""
         if content_length > settings.VIDEO_MAX_BYTES + ENVELOPE_BYTES:
             raise too_large()
+        if self._is_parsing:  # the lenient parser asks its handlers too
+            return None
+        self._is_parsing = True
+        return LenientParser(META, input_data, boundary, [self], encoding).parse()
 
     def new_file(self, field_name: str, *args: Any, **kwargs: Any) -> None:
         """Open a file for the field `file`; there is one, and no other."""

@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts.models import Project
 from media_pipeline import lifecycle, queries, quotas, sniff, storage, tidy
 from media_pipeline.errors import UnknownProject, UnknownUpload, UnusableUpload, WrongUpload
+from media_pipeline.file_names import title_of
 from media_pipeline.models import Upload, Video
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID
         id=uuid4(),
         owner=owner,
         project=_project(owner, project_id),
-        title=title or _title_of(file.name or ""),
+        title=title or title_of(file.name or "", TITLE_CHARACTERS),
         source=storage.SOURCE_NAME,
         source_bytes=file.size or 0,
     )
@@ -72,7 +73,7 @@ def accept_resumed(owner: Any, upload_id: UUID, title: str, project_id: UUID | N
         id=upload.pk,
         owner=owner,
         project=_project(owner, project_id),
-        title=title or _title_of(upload.file_name),
+        title=title or title_of(upload.file_name, TITLE_CHARACTERS),
         source=storage.SOURCE_NAME,
         source_bytes=upload.length_bytes,
     )
@@ -110,8 +111,3 @@ def _project(owner: Any, project_id: UUID | None) -> Project | None:
     if project is None:
         raise UnknownProject
     return project
-
-
-def _title_of(file_name: str) -> str:
-    """Return the file's name without its ending, for a film that was given no title."""
-    return "".join(c for c in Path(file_name).stem if c.isprintable())[:TITLE_CHARACTERS]

@@ -38,6 +38,7 @@ urlpatterns = [
     route("account/deletions/(?P<id>[0-9a-f-]{36})", departure_views.leaving, name="leaving"),
     route("videos", video_views.videos, name="videos_page"),
     route("videos/upload", video_views.upload, name="upload"),
+    route("videos/uploads/(?P<id>[0-9a-f-]{36})/end", video_views.end_upload, name="end_upload"),
     route(VIDEO, video_views.video, name="video_page"),
     route(f"{VIDEO}/(?P<act>cancel|retry|delete)", video_views.act, name="video_act"),
     route("mailbox", mailbox_views.inbox, name="mailbox"),

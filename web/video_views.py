@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from media_pipeline import erase, lifecycle, queries, uploads
-from media_pipeline.errors import WrongState
-from media_pipeline.models import Video
+from api.errors import NotFound
+from media_pipeline import erase, lifecycle, queries, resumable, uploads
+from media_pipeline.errors import UploadGone, WrongState
+from media_pipeline.models import Upload, Video
 from media_pipeline.serializers import VideoSerializer
 from media_pipeline.upload_handler import VideoUploadHandler
 from web.forms import UploadForm
@@ -56,10 +59,25 @@ def _upload(request: HttpRequest) -> HttpResponse:
             sent = form.cleaned_data
             accepted = uploads.accept(request.user, sent["file"], sent["title"], None)
     if accepted is None:
-        return render(
-            request, "web/upload.html", {"form": form}, status=form.status if form.is_bound else 200
-        )
+        context = {"form": form, "open_uploads": _open_uploads(request)}
+        return render(request, "web/upload.html", context, status=form.status if form.is_bound else 200)
     return redirect("video_page", id=accepted.pk)
+
+
+@login_required
+@require_POST
+def end_upload(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 (the path's word)
+    """End a resumable upload and remove its file. Ending it again changes nothing."""
+    owner: Any = request.user
+    try:
+        resumable.end(owner.pk, id, timezone.now())
+    except NotFound as error:
+        raise Http404 from error
+    except UploadGone:
+        messages.info(request, "This upload has already ended.")
+    else:
+        messages.success(request, "The upload was ended.")
+    return redirect("upload")
 
 
 @login_required
@@ -99,6 +117,10 @@ def _video_page(request: HttpRequest, owned: Video, problem: str = "", status: i
         "problem": problem,
     }
     return render(request, "web/video.html", context, status=status)
+
+
+def _open_uploads(request: HttpRequest) -> QuerySet[Upload]:
+    return queries.open_uploads(request.user.pk, timezone.now()).order_by("-created_at", "-pk")
 
 
 def _own(request: HttpRequest, video_id: str) -> Video:

@@ -42,7 +42,7 @@ def test_every_call_of_accounts_and_videos_is_there():
     assert {"get", "delete"} <= paths["/api/videos/{id}"].keys()
     assert paths["/api/webhooks"].keys() == {"get", "post"}
     assert paths["/api/webhooks/{id}"].keys() == {"delete"}
-    assert paths["/api/uploads"].keys() == {"post"}
+    assert paths["/api/uploads"].keys() == {"get", "post"}
     assert paths["/api/uploads/{id}"].keys() == {"head", "patch", "delete"}
 
 
@@ -50,6 +50,17 @@ def test_the_statuses_of_tus_are_documented():
     answers = document()["paths"]["/api/uploads/{id}"]["patch"]["responses"]
 
     assert {"204", "408", "409", "410", "412", "413", "415", "423", "460"} <= answers.keys()
+
+
+def test_the_list_of_uploads_is_documented_as_a_page():
+    listed = document()["paths"]["/api/uploads"]["get"]
+
+    page = listed["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
+    assert page.keys() == {"next", "previous", "results"}
+    assert {"url", "length", "offset", "filename", "expires_at"} <= page["results"]["items"][
+        "properties"
+    ].keys()
+    assert {parameter["name"] for parameter in listed["parameters"]} == {"cursor", "page_size"}
 
 
 def test_a_video_is_made_of_a_form_or_of_an_upload():

@@ -330,7 +330,7 @@ def test_junk_gets_400_by_name(owner, headers):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", ""), ("PUT", "/{id}"), ("POST", "/{id}"), ("GET", "/{id}")]
+    ("method", "path"), [("DELETE", ""), ("PUT", "/{id}"), ("POST", "/{id}"), ("GET", "/{id}")]
 )
 def test_other_methods_get_405(owner, method, path):
     upload = a_resumable_upload(owner, length=100)
@@ -338,8 +338,79 @@ def test_other_methods_get_405(owner, method, path):
     answer = ask(method, "/api/uploads" + path.format(id=upload.pk), bearer(owner))
 
     assert answer.status_code == 405
-    assert answer.headers["Allow"] == ("HEAD, PATCH, DELETE, OPTIONS" if path else "POST, OPTIONS")
+    assert answer.headers["Allow"] == ("HEAD, PATCH, DELETE, OPTIONS" if path else "GET, POST, OPTIONS")
     assert json.loads(answer.content)["detail"] == f'Method "{method}" not allowed.'
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ({"Upload-Concat": "partial", "Upload-Length": "100"}, "Upload-Concat"),
+        ({"Upload-Concat": "final;/api/uploads/a /api/uploads/b"}, "Upload-Concat"),
+        ({"Upload-Concat": "partial", "Upload-Defer-Length": "1"}, "Upload-Concat"),
+        ({"Upload-Defer-Length": "1"}, "Upload-Defer-Length"),
+        ({"Upload-Defer-Length": "1", "Upload-Length": "100"}, "Upload-Defer-Length"),
+    ],
+)
+@pytest.mark.parametrize("messages", [(), whole(b"x")])
+def test_an_extension_that_is_not_offered_is_refused_by_name_at_the_first_request(
+    owner, headers, name, messages
+):
+    answer = ask("POST", "/api/uploads", {**bearer(owner), **BYTES, **headers}, messages)
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(f"{name}: ")
+    assert "not supported" in answer.json()["detail"]
+    assert not Upload.objects.exists()
+
+
+def listed(user, query="", **headers):
+    return async_to_sync(AsyncClient().get)(f"/api/uploads{query}", headers={**bearer(user), **headers})
+
+
+def test_open_uploads_are_listed_newest_first(owner, stranger):
+    first = a_resumable_upload(owner, CONTENT[:40], 100, metadata="filename ZmlsbS5tcDQ=")
+    second = a_resumable_upload(owner, CONTENT)
+    a_resumable_upload(owner, CONTENT, used_at=first.created_at)
+    expired(a_resumable_upload(owner, length=100))
+    a_resumable_upload(stranger, length=100)
+
+    answer = listed(owner)
+
+    page = answer.json()
+    assert answer.status_code == 200
+    assert (page["next"], page["previous"]) == (None, None)
+    assert [row["id"] for row in page["results"]] == [str(second.pk), str(first.pk)]
+    assert page["results"][1] == {
+        "id": str(first.pk),
+        "url": f"http://testserver/api/uploads/{first.pk}",
+        "length": 100,
+        "offset": 40,
+        "filename": "film.mp4",
+        "created_at": first.created_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": first.expires_at.isoformat().replace("+00:00", "Z"),
+    }
+    assert page["results"][0]["filename"] == ""
+
+
+def test_the_list_of_uploads_has_pages(owner):
+    for _ in range(3):
+        a_resumable_upload(owner, length=100)
+
+    first = listed(owner, "?page_size=2").json()
+    rest = listed(owner, "?" + first["next"].partition("?")[2]).json()
+
+    assert (len(first["results"]), len(rest["results"]), rest["next"]) == (2, 1, None)
+    assert listed(owner, "?cursor=-").status_code == 400
+
+
+def test_the_list_of_uploads_is_read_with_a_session_or_a_token_and_by_nobody_else(owner):
+    client = AsyncClient(enforce_csrf_checks=True)
+    assert async_to_sync(client.get)("/api/uploads").status_code == 401
+
+    async_to_sync(client.aforce_login)(owner)
+
+    assert async_to_sync(client.get)("/api/uploads").json()["results"] == []
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])

@@ -1,5 +1,6 @@
 """The video API from outside: shapes, states, and that everything is the owner's alone."""
 
+from base64 import b64encode
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,8 @@ from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_a
 pytestmark = pytest.mark.django_db
 
 UNKNOWN = "0b7e6e1c-5f0e-4d0c-9a55-3c2f6a1d9e10"
+FAMILY = "👩\u200d👩\u200d👧"
+WALES = "\N{WAVING BLACK FLAG}" + "".join(chr(0xE0000 + ord(c)) for c in "gbwls") + "\U000e007f"
 FILM = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 64
 
 
@@ -51,6 +54,45 @@ def test_an_upload_is_accepted_with_the_place_to_look(owner):
 
 def test_an_upload_without_a_title_bears_its_files_name(owner):
     assert upload(client_of(owner)).json()["title"] == "a clip"
+
+
+@pytest.mark.parametrize(
+    ("file_name", "title"),
+    [
+        ("Café à Zürich.mp4".encode("latin-1"), "Café à Zürich"),
+        ("“Ferien”.mp4".encode("cp1252"), "“Ferien”"),
+        ("Café.mp4".encode(), "Café"),
+        ("休暇.mp4".encode("shift_jis"), "\u2039x‰É"),
+        (f"{FAMILY} trip.mp4".encode(), f"{FAMILY} trip"),
+        (f"{WALES}.mp4".encode(), WALES),
+        ("می\u200cخ.mp4".encode(), "می\u200cخ"),
+        ("a\u202efdp.mp4".encode(), "afdp"),
+        ("\u200d.mp4".encode(), ""),
+        (b"C:\\films\\B\xe4r.mp4", "Bär"),
+    ],
+)
+def test_a_file_name_in_any_encoding_becomes_the_title(owner, file_name, title):
+    head = (
+        b'Content-Disposition: form-data; name="file"; filename="'
+        + file_name
+        + b'"\r\nContent-Type: video/mp4'
+    )
+    body = b"--b\r\n" + head + b"\r\n\r\n" + FILM + b"\r\n--b--\r\n"
+
+    answer = client_of(owner).generic("POST", "/api/videos", body, "multipart/form-data; boundary=b")
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["title"] == title
+    assert storage.source(answer.json()["id"]).read_bytes() == FILM
+
+
+def test_the_name_of_a_resumable_upload_in_latin_1_becomes_the_title(owner):
+    name = b64encode("Bär.mp4".encode("latin-1")).decode()
+    upload = a_resumable_upload(owner, FILM, metadata=f"filename {name}")
+
+    answer = client_of(owner).post("/api/videos", {"upload": str(upload.pk)}, "application/json")
+
+    assert answer.json()["title"] == "Bär"
 
 
 def test_an_upload_into_a_project(owner):

@@ -4,8 +4,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from media_pipeline import queries, storage
-from media_pipeline.models import Asset, AssetKind, Video, VideoState
+from media_pipeline import queries, resumable, storage
+from media_pipeline.models import Asset, AssetKind, Upload, Video, VideoState
 
 pytestmark = pytest.mark.django_db
 A_FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00" * 4096
@@ -37,6 +37,23 @@ def test_an_upload_becomes_a_video_without_any_script(as_user, ada, asked_for):
     assert answer.headers["Location"] == f"/videos/{video.pk}"
     assert (video.owner, video.title, video.source_bytes) == (ada, "holiday", len(A_FILM))
     assert len(asked_for()) == 1
+
+
+def test_unfinished_uploads_are_listed_and_can_be_ended(as_user, ada, a_user):
+    upload = resumable.begin(ada, 2048, "filename PGI+Lm1wNA==", timezone.now())
+    theirs = resumable.begin(a_user("eve@example.org"), 2048, "", timezone.now())
+    browser = as_user(ada)
+
+    page = browser.get("/videos/upload").text
+    answer = browser.send("/videos/upload", {}, f"/videos/uploads/{upload.pk}/end")
+    refused = browser.send("/videos/upload", {}, f"/videos/uploads/{theirs.pk}/end")
+
+    assert "&lt;b&gt;.mp4: 0" in page
+    assert str(theirs.pk) not in page
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/videos/upload")
+    assert refused.status_code == 404
+    assert list(Upload.objects.all()) == [theirs]
+    assert "Unfinished uploads" not in browser.get("/videos/upload").text
 
 
 def test_what_is_no_video_is_said_at_the_field(as_user, ada):
