@@ -63,9 +63,9 @@ def return_part(part: Part, job_id: str, result: Any) -> Refusal | None:
 def fail_part(part: Part, job_id: str, attempt: int, root_id: str, called: Sequence[Node] = ()) -> None:
     """Note a part that is dead because this job is; the first of a chord calls the body's errbacks.
 
-    Where the body is itself part of a chord, that part is dead with it. `called`: errbacks that this failure
-    has called already. Celery copies those of a chord to the bodies of chords in its header. A part retried by hand still completes
-    the chord.
+    Where the body is itself part of a chord, that part is dead with it. A part retried by hand still completes
+    the chord. `called`: errbacks that this failure has called already. Celery copies those of a chord to the
+    bodies of chords in its header.
     """
     is_first = queries.note_failed_part(part.group_id, job_id, part.index)
     if is_first is None:
