@@ -44,7 +44,7 @@ class LedgerBackend(BaseBackend):
         """
         if state == states.STARTED and isinstance(result, dict) and result.keys() == {"pid", "hostname"}:
             return
-        meta = self.prepare_exception(result) if isinstance(result, BaseException) else result
+        meta = self.prepare_exception(result) if isinstance(result, Exception) else result
         own = wire.to_json(wire.OwnState(state, meta))
         Job.objects.filter(pk=task_id, state__in=UNFINISHED).update(result=own)
 

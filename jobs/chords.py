@@ -1,6 +1,6 @@
 """A chord's header and body: parts counted once, the body enqueued with the last of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from celery.result import ResultSet
@@ -60,24 +60,26 @@ def return_part(part: Part, job_id: str, result: Any) -> Refusal | None:
 
 
 @transaction.atomic
-def fail_part(part: Part, job_id: str, attempt: int, root_id: str) -> None:
+def fail_part(part: Part, job_id: str, attempt: int, root_id: str, called: Sequence[Node] = ()) -> None:
     """Note a part that is dead because this job is; the first of a chord calls the body's errbacks.
 
     Where the body is itself part of a chord, that part is dead with it. A part retried by hand still completes
-    the chord.
+    the chord. `called`: errbacks that this failure has called already. Celery copies those of a chord to the
+    bodies of chords in its header.
     """
     is_first = queries.note_failed_part(part.group_id, job_id, part.index)
     if is_first is None:
         return
     body = _body_of(part)
+    errbacks = [errback for errback in signatures.errbacks_of(body) if errback not in called]
     if is_first:
         occasion = f"errback of {part.group_id}/{attempt}"
         body_id = body["options"].get("task_id")
-        enqueue_errbacks(signatures.errbacks_of(body), job_id, occasion, root_id, failed_id=body_id)
+        enqueue_errbacks(errbacks, job_id, occasion, root_id, failed_id=body_id)
     _leave_out(body, job_id)
     outer = signatures.part_of(body)
     if outer is not None:
-        fail_part(outer, job_id, attempt, root_id)
+        fail_part(outer, job_id, attempt, root_id, [*called, *errbacks])
 
 
 def leave_out(part: Part, job_id: str) -> None:

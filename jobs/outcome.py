@@ -34,7 +34,7 @@ def settle_return(attempt: settle.Attempt, result: Any, job: CurrentJob) -> None
         settle.retry(attempt, job.retry_asked, describe(Retry("the body asked for a retry")))
     elif not job.replaced:
         # Celery stores the result of another job, or of a group, as the ids that it is made of.
-        _succeed(attempt, result.as_tuple() if isinstance(result, ResultBase) else result)
+        _succeed(attempt, _ids_of(result) if isinstance(result, ResultBase) else result)
 
 
 def of_return(result: Any, job: CurrentJob) -> Any:
@@ -90,6 +90,10 @@ def _succeed(attempt: settle.Attempt, result: Any) -> None:
             log.warning("settling_again")
             connection.close()
             time.sleep(SETTLE_AGAIN_SECONDS)  # noqa: TID251 - an outage ends by itself; this process has nothing else to do
+
+
+def _ids_of(result: Any) -> Any:
+    return result.as_tuple()
 
 
 def _settle_asked_retry(

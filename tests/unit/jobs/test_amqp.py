@@ -78,9 +78,10 @@ def test_an_option_that_the_message_would_lose_is_refused_by_name():
 
 def test_a_caller_may_hide_arguments_from_logs_and_monitors():
     task = current_app.tasks["test.add"]
+    hidden = {"argsrepr": "(1, <secret>)", "kwargsrepr": "{}"}
 
-    task.apply_async((1, 2), argsrepr="(1, <secret>)", kwargsrepr="{}")
-    task.s(1, 2).set(argsrepr="(1, <secret>)").delay()
+    task.apply_async((1, 2), **hidden)
+    task.s(1, 2).set(**hidden).delay()
 
     shown = [headers["argsrepr"] for headers in Job.objects.values_list("headers", flat=True)]
     assert shown == ["(1, <secret>)"] * 2

@@ -1,14 +1,16 @@
 """A long chain is stored once, and its jobs refer to it."""
 
 import json
-from uuid import uuid4
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 from celery import signature
 from django.db import connection
 
 from jobs import chains, continuation, retention
-from jobs.canvas import chain, step
+from jobs.canvas import chain, chord, step
 from jobs.enqueue import enqueue
 from jobs.models import Job, StoredChain
 from tests.rows import a_job
@@ -93,3 +95,37 @@ def test_a_stored_chain_is_kept_as_long_as_a_job_of_its_family():
     retention.purge()
 
     assert not StoredChain.objects.exists()
+
+
+VALUES = [datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), UUID(int=7), Decimal("1.10"), b"\x00bytes"]
+
+
+@pytest.mark.usefixtures("end_of_heartbeat")
+@pytest.mark.parametrize("length", [2, 8])
+def test_values_beyond_json_keep_their_type_along_a_canvas(declare, length):
+    seen = []
+
+    def keep(*args):
+        seen.append(list(args))
+        return VALUES
+
+    def fail_with(*_args):
+        raise ValueError(*VALUES)
+
+    keep, fail_with = declare(keep), declare(fail_with)
+    canvas = chain(*(keep.si(*VALUES) for _ in range(length)))
+    chord([canvas, keep.si()], keep.s(*VALUES)).apply_async(
+        link=keep.s("callback", *VALUES), link_error=keep.s("unused")
+    )
+    failed = fail_with.apply_async(link_error=keep.s(*VALUES))
+
+    while job := Job.objects.filter(state="queued").order_by("seq").first():
+        worker.deliver(job.pk)
+
+    assert seen.count(VALUES) == length
+    assert [[VALUES, VALUES], *VALUES] in seen
+    assert [VALUES, "callback", *VALUES] in seen
+    assert [failed.id, *VALUES] in seen
+    with pytest.raises(ValueError, match="Decimal") as raised:
+        failed.get()
+    assert list(raised.value.args) == VALUES

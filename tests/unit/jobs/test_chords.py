@@ -200,3 +200,15 @@ def test_an_empty_header_asks_for_its_body_at_once():
     result = chord([], signature("test.total")).apply_async()
 
     assert Job.objects.get(pk=result.id).args == [[]]
+
+
+def test_an_errback_that_celery_copies_to_a_chord_in_the_header_is_called_once():
+    inner = chord([step("test.note", 1), step("test.refuse")], step("test.note", 2))
+    outer = chord(group([step("test.note", 3), inner]), step("test.note", "body"))
+    outer.link_error(step("test.note", "errback"))
+    outer.delay()
+
+    failed = Job.objects.get(name="test.refuse")
+    chords.fail_part(Part(str(failed.group_id), failed.group_index), str(failed.pk), 1, str(failed.pk))
+
+    assert Job.objects.filter(args=["errback"]).count() == 1
