@@ -86,6 +86,12 @@ class JobsApp(Celery):
         return super().send_task(name, list(args), dict(kwargs), task_id=task_id, **options)
 
     @cached_property
+    def amqp(self) -> Any:
+        """Return the door to the ledger; its module imports models, and `celery status` has not set Django up."""
+        _set_up_django()
+        return super().amqp
+
+    @cached_property
     def AsyncResult(self) -> Any:  # noqa: N802 - Celery's name
         """Return the class of a job's result."""
         return self._result_class("jobs.results:LedgerResult", "AsyncResult")
@@ -102,7 +108,7 @@ class JobsApp(Celery):
 
     def producer_or_acquire(self, producer: object = None) -> Any:
         """Return what collects the jobs of a call; none of them goes to a broker from here."""
-        return self.amqp.collector(producer)  # type: ignore[attr-defined]  # LedgerAMQP has it
+        return self.amqp.collector(producer)
 
     default_producer = producer_or_acquire
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Prefetch, QuerySet
 
-from jobs.models import Job, JobError
+from jobs.judge import Fate
+from jobs.models import BeatEntry, Job, JobError
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,17 @@ class Tally:
     queue: str
     state: str
     count: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A schedule entry that cannot tick, a job that was set aside, or one after which something could not follow."""
+
+    kind: str
+    name: str
+    id: str
+    at: datetime | None
+    reason: str
 
 
 def matching(wanted: Wanted) -> QuerySet[Job]:
@@ -78,3 +91,16 @@ def tallies(states: Iterable[str]) -> list[Tally]:
     """Return how many jobs of each task and queue stand in each of the states."""
     rows = Job.objects.filter(state__in=list(states)).order_by().values_list("name", "queue", "state")
     return [Tally(*row) for row in rows.annotate(count=Count("*"))]
+
+
+def refusals(limit: int) -> list[Refusal]:
+    """Return the schedule entries that are refused, then up to `limit` refusals of jobs, newest first."""
+    entries = BeatEntry.objects.exclude(refused_at=None).order_by("-refused_at")
+    errors = JobError.objects.filter(fate__in=(Fate.SET_ASIDE, Fate.REFUSED)).order_by("-at", "-id")
+    return [
+        *(Refusal("schedule", entry.name, "", entry.refused_at, entry.refused) for entry in entries),
+        *(
+            Refusal(error.fate, error.job.name, str(error.job_id), error.at, error.message)
+            for error in errors.select_related("job").defer("traceback", "job__canvas")[:limit]
+        ),
+    ]

@@ -46,7 +46,7 @@ class ParentLeaseStep(bootsteps.StartStopStep):
             pause = settings.JOB_LEASE_SECONDS / 4
             self._timer = worker.timer.call_repeatedly(pause, renew_leases)
 
-    def stop(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def stop(self, worker: Any) -> None:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()

@@ -84,7 +84,8 @@ def ship(name: str, fields: dict[str, Any]) -> None:
     """Write an entry of the code's `beat_schedule`, where the code has changed since it was written or the row is gone.
 
     So an edit in the admin lasts until a release changes that entry. A row of which is not known what the code last
-    had, as after an upgrade from a release that did not note it, stays as it is. Raises TypeError for an option that is not known.
+    had, as after an upgrade from a release that did not note it, stays as it is.
+    Raises TypeError for an option that is not known.
     """
     wanted = _columns_of(**fields)
     kept = {column: str(value) for column, value in wanted.items() if column not in _SCHEDULES}

@@ -63,6 +63,9 @@ def test_celerys_own_commands_find_the_ledger():
     asked = run([*celery, "call", "accounts.nothing"], DATABASE_URL=url)
     result = run([*celery, "result", "--traceback", called.stdout.strip()], DATABASE_URL=url)
 
+    listed = run([*celery, "list", "bindings"], DATABASE_URL=url)
+
     assert called.returncode == 0, called.stderr
+    assert "maintenance" in listed.stdout, listed.stderr
     assert "no task is declared with the name 'accounts.nothing'" in asked.stderr
     assert result.returncode == 0, result.stderr

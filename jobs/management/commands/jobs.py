@@ -36,7 +36,7 @@ FACTS = (
 
 
 class Command(BaseCommand):
-    """List, show, retry, cancel, count and purge jobs.
+    """List, show, retry, cancel, count and purge jobs; list what is refused.
 
     Exit status: 0 done, 1 nothing was there to be done, 2 the command line makes no sense.
     """
@@ -59,6 +59,10 @@ class Command(BaseCommand):
         _add_bulk(act("retry", "Queue dead or cancelled jobs again, their attempts anew."), RETRYABLE)
         _add_bulk(act("cancel", "Cancel waiting jobs, ask running ones to stop."), UNFINISHED)
         act("stats", "Count jobs by task, queue and state.")
+        bad = act(
+            "refused", "List schedule entries that cannot tick, jobs set aside and steps that cannot follow."
+        )
+        bad.add_argument("--limit", type=int, default=50, help="how many jobs at most (default 50)")
         old = act("purge", "Delete settled jobs that are older than JOB_RETENTION_DAYS.")
         old.add_argument("--batch", type=int, default=retention.BATCH, help="jobs of one statement")
 
@@ -96,6 +100,10 @@ class Command(BaseCommand):
     def _stats(self, **options: Any) -> None:
         rows = sorted(listing.tallies(JobState.values), key=lambda row: (row.queue, row.name, row.state))
         self._print([vars(row) for row in rows], ("queue", "name", "state", "count"), as_json=options["json"])
+
+    def _refused(self, *, limit: int, **options: Any) -> None:
+        rows = [vars(refusal) for refusal in listing.refusals(limit)]
+        self._print(rows, ("kind", "name", "id", "at", "reason"), as_json=options["json"])
 
     def _purge(self, *, batch: int, **options: Any) -> None:
         deleted = 0

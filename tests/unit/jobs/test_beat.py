@@ -399,7 +399,7 @@ def test_an_entrys_priority_and_expiry_go_with_its_job():
     an_entry("urgent", priority=7, expire_seconds=600)
     an_entry("until", expires=moment)
 
-    scheduler().tick()
+    tick_out(scheduler())
 
     until, urgent = Job.objects.order_by("unique_key")
     task = current_app.tasks["test.note"]

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from celery.worker import state
+from django.db import connection
 from django.utils import timezone
 
 from jobs import parent_leases
@@ -21,10 +22,15 @@ from tests.rows import a_job
 LEASE_SECONDS = 60
 
 
-class Request(SimpleNamespace):
+@dataclass(eq=False)
+class Request:
     """A delivered job, as far as the parent's list of running ones needs it."""
 
-    __hash__ = object.__hash__
+    id: str
+    hostname: str
+    worker_pid: int
+    time_start: float
+    time_limits: tuple[float | None, float | None]
 
 
 @pytest.fixture
@@ -108,14 +114,8 @@ def test_a_stopped_and_an_ended_process_count_as_dead(child):
 
 def test_a_database_that_is_away_is_told_and_ends_nothing(a_request, monkeypatch, caplog):
     a_request()
-    monkeypatch.setitem(connections_settings(), "PORT", "1")
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
 
     parent_leases.renew_leases()
 
     assert "parent_renewal_failed" in caplog.text
-
-
-def connections_settings():
-    from django.db import connection  # noqa: PLC0415
-
-    return connection.settings_dict

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
-from jobs.models import Job
+from jobs.models import BeatEntry, Job
 from jobs.states import JobState
 from tests.rows import a_job, an_error
 
@@ -102,6 +103,25 @@ def test_stats_count_by_queue_task_and_state():
     assert json.loads(jobs("stats", "--json")) == [
         {"name": "a.b", "queue": "mail", "state": "dead", "count": 1}
     ]
+
+
+def test_what_is_refused_is_listed_entries_first():
+    BeatEntry.objects.create(name="sound")
+    BeatEntry.objects.create(name="misspelt", refused="ValueError: no", refused_at=timezone.now())
+    job = a_job(JobState.DEAD, "a.b")
+    an_error(job, "set_aside", message="QueueNotFound: gone", traceback="long")
+    an_error(a_job(JobState.SUCCEEDED, "a.c"), "refused", message="a.d cannot follow")
+    an_error(a_job(JobState.DEAD, "a.e"))
+
+    header, *rows = (row.split("\t") for row in jobs("refused").splitlines())
+
+    assert header == ["kind", "name", "id", "at", "reason"]
+    assert [(kind, name, reason) for kind, name, _id, _at, reason in rows] == [
+        ("schedule", "misspelt", "ValueError: no"),
+        ("refused", "a.c", "a.d cannot follow"),
+        ("set_aside", "a.b", "QueueNotFound: gone"),
+    ]
+    assert [row["id"] for row in json.loads(jobs("refused", "--json", "--limit", "1"))] == ["", rows[1][2]]
 
 
 def test_purge_deletes_old_settled_jobs_batch_by_batch():
