@@ -43,7 +43,7 @@ class StaffAdminSite(AdminSite):
         """Say whether the user may see any page of the admin."""
         return super().has_permission(request) and not getattr(request.user, "lacks_two_factor", False)
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # any response will do
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseRedirect:
         """Lead to the site's own page.
