@@ -92,6 +92,13 @@ class ActiveLoginAdmin(ReadOnly):
     exclude = ("token",)
 
 
+class TokenAdmin(ReadOnly):
+    """Bearer tokens, in the place of knox's own admin: whoever may change a token could give it another user."""
+
+    list_display = ("user", "created", "expiry")
+    fields = ("user", "created", "expiry")
+
+
 @admin.register(TwoFactor)
 class TwoFactorAdmin(ReadOnly):
     """Two-factor authentication; deleting it lets a user in who has lost both phone and recovery codes."""

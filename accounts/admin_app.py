@@ -7,3 +7,14 @@ class StaffAdminConfig(AdminConfig):
     """The admin, whose login asks for a code where the user has two-factor authentication."""
 
     default_site = "accounts.admin_site.StaffAdminSite"
+
+    def ready(self) -> None:
+        """Register what the apps say, then our own form of what libraries have registered."""
+        super().ready()
+        from django.contrib import admin  # noqa: PLC0415 (needs the apps to be loaded)
+        from knox.models import AuthToken  # noqa: PLC0415
+
+        from accounts.admin import TokenAdmin  # noqa: PLC0415
+
+        admin.site.unregister(AuthToken)
+        admin.site.register(AuthToken, TokenAdmin)

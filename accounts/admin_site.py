@@ -6,7 +6,8 @@ from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.sites import AdminSite
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from accounts import two_factor
@@ -41,3 +42,13 @@ class StaffAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Say whether the user may see any page of the admin."""
         return super().has_permission(request) and not getattr(request.user, "lacks_two_factor", False)
+
+    def password_change(  # type: ignore[override]  # any response will do
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseRedirect:
+        """Lead to the site's own page.
+
+        Django's would end no token and no mailed link, mail no notice, and let a stolen session guess the present
+        password without a limit.
+        """
+        return redirect("change_password")

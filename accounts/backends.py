@@ -26,5 +26,6 @@ class LockingBackend(ModelBackend):
         # Both are asked for every address, so that an unknown one takes as long as a known one.
         folded = queries.folded(address)
         user = User.objects.with_address(address).first()
-        subject = str(user.pk) if user else folded
+        # The admin's form takes any text: the id of a user must not count as that user.
+        subject = str(user.pk) if user else f"address:{folded}"
         return user if password_check.is_right(request, subject, user, password) else None

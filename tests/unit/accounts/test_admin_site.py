@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from knox.models import AuthToken
 
 from tests.unit.accounts.conftest import PASSWORD
 from tests.unit.accounts.test_two_factor import switched_on
@@ -67,3 +68,21 @@ def test_the_admin_leads_to_where_it_is_set_up(a_user, client, settings):
     page = client.get("/admin/", follow=True).content.decode()
 
     assert 'href="/account/two-factor"' in page
+
+
+def test_staff_changes_its_password_where_everybody_does(a_user, client):
+    client.force_login(a_user(is_staff=True, is_superuser=True))
+
+    answer = client.post("/admin/password_change/", {"old_password": PASSWORD})
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/account/password")
+
+
+def test_nobody_gives_a_bearer_token_another_user(a_user, client):
+    root = a_user(is_staff=True, is_superuser=True)
+    client.force_login(root)
+    row, _ = AuthToken.objects.create(root)
+
+    assert client.get("/admin/knox/authtoken/").status_code == 200
+    assert client.get("/admin/knox/authtoken/add/").status_code == 403
+    assert client.post(f"/admin/knox/authtoken/{row.pk}/change/", {"user": ""}).status_code == 403
