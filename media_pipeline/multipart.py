@@ -26,7 +26,8 @@ class LenientParser(MultiPartParser):
         upload_handlers: Sequence[FileUploadHandler],
         encoding: Any,
     ) -> None:
-        super().__init__(META, _DecodedHeaders(input_data, boundary), list(upload_handlers), encoding)
+        body: Any = _DecodedHeaders(input_data, boundary)
+        super().__init__(META, body, list(upload_handlers), encoding)
 
     def sanitize_file_name(self, file_name: str) -> str | None:
         """Return the last part of `file_name` without control characters, None where no name is left."""

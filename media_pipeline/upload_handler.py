@@ -44,7 +44,7 @@ class VideoUploadHandler(FileUploadHandler):
         content_length: int,
         boundary: Any,
         encoding: Any = None,
-    ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile]] | None:
+    ) -> tuple[QueryDict, MultiValueDict[str, Any]] | None:
         """Refuse by the announced length, before a byte is written; then parse leniently, in place of Django."""
         if content_length > settings.VIDEO_MAX_BYTES + ENVELOPE_BYTES:
             raise too_large()
