@@ -34,7 +34,7 @@ Door = Callable[..., Awaitable[HttpResponse]]
 
 async def _list(request: HttpRequest) -> HttpResponse:
     """List the uploads that can be continued or made a video of, newest first."""
-    owner = await caller(request)
+    owner = (await caller(request)).user
     answer = await _page(request, owner)
     answer.headers["Cache-Control"] = "no-store"
     return answer

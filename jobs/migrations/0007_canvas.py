@@ -1,7 +1,8 @@
-"""Chords count in a column, long chains are stored once, failures reach the end of a canvas; priority and expiry."""
+"""Chords count in a column, long chains are stored once, failures reach the end of a canvas; priority and expiry.
+
+The indexes come with 0008, which need not be one transaction."""
 
 import django.db.models.functions.datetime
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 
 # Parts of chords that are under way when this migration runs.
@@ -10,12 +11,9 @@ _COUNT = """
         select count(*) from jobs_chordpart where chord_id = jobs_chord.group_id and succeeded)
     where fired_at is null
 """
-_WAITING = ("queued", "scheduled", "retrying")
 
 
 class Migration(migrations.Migration):
-    atomic = False  # or PostgreSQL could not build an index beside the ledger's traffic
-
     dependencies = [("jobs", "0006_permissions")]
 
     operations = [
@@ -59,22 +57,4 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(_COUNT, migrations.RunSQL.noop),
-        AddIndexConcurrently("chordpart", models.Index(
-            condition=models.Q(("succeeded", False)), fields=["chord"], name="jobs_chordpart_failed")),
-        AddIndexConcurrently("job", models.Index(
-            condition=models.Q(("expires_at__isnull", False), ("state__in", _WAITING)),
-            fields=["expires_at"], name="jobs_job_expiry")),
-        # Under another name until its successor stands: relays would read the whole table meanwhile.
-        migrations.RenameIndex("job", new_name="jobs_job_due_before", old_name="jobs_job_due"),
-        AddIndexConcurrently("job", models.Index(
-            condition=models.Q(
-                ("published_at__isnull", True), ("share_key__isnull", True), ("state__in", _WAITING)),
-            fields=["queue", "priority", "run_at"], name="jobs_job_due")),
-        RemoveIndexConcurrently("job", "jobs_job_due_before"),
-        migrations.RenameIndex("job", new_name="jobs_job_share_before", old_name="jobs_job_share"),
-        AddIndexConcurrently("job", models.Index(
-            condition=models.Q(
-                ("published_at__isnull", True), ("share_key__isnull", False), ("state__in", _WAITING)),
-            fields=["queue", "share_key", "priority", "run_at"], name="jobs_job_share")),
-        RemoveIndexConcurrently("job", "jobs_job_share_before"),
     ]
