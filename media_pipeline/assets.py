@@ -16,7 +16,7 @@ def asset(video: Video, kind: AssetKind, name: str, path: Path) -> Asset:
 def subtitle_tracks(video: Video) -> list[Track]:
     """Return the film's recorded subtitles."""
     rows = Asset.objects.filter(video=video, kind=AssetKind.SUBTITLES).order_by("pk")
-    return [Track(row.name, storage.lend(storage.output_folder(video.pk, "") / row.path)) for row in rows]
+    return [Track.of(storage.lend(storage.output_folder(video.pk, "") / row.path)) for row in rows]
 
 
 def best_mp4(video: Video) -> Path | None:

@@ -1,5 +1,6 @@
 """The shape of a film over HTTP, the same in lists, single answers and server-sent events."""
 
+from pathlib import Path
 from typing import Any, TypedDict
 
 from django.http import HttpRequest
@@ -7,6 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Text
+from media_pipeline.engine.languages import track_title
+from media_pipeline.engine.subtitles import Track
 from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Upload, Video, VideoState
 from media_pipeline.uploads import TITLE_CHARACTERS
 
@@ -73,6 +76,8 @@ class SubtitlesSerializer(serializers.Serializer[Any]):
     """One WebVTT file."""
 
     language = serializers.CharField()
+    kind = serializers.CharField(help_text="subtitles, captions (with sounds) or forced")
+    title = serializers.CharField()
     url = serializers.URLField()
 
 
@@ -155,9 +160,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "poster": files.first(AssetKind.POSTER),
             "thumbnails": [files.url(asset) for asset in files.of(AssetKind.THUMBNAIL)],
             "storyboard": files.first(AssetKind.STORYBOARD),
-            "subtitles": [
-                {"language": asset.name, "url": files.url(asset)} for asset in files.of(AssetKind.SUBTITLES)
-            ],
+            "subtitles": [_subtitles(asset, files) for asset in files.of(AssetKind.SUBTITLES)],
             "quality": {"vmaf": video.vmaf},
         }
 
@@ -165,6 +168,12 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         """Return where the film's state is."""
         request: HttpRequest = self.context["request"]
         return request.build_absolute_uri(f"/api/videos/{video.pk}")
+
+
+def _subtitles(asset: Asset, files: "_Files") -> dict[str, str]:
+    track = Track.of(Path(asset.path))
+    title = track_title(track.language, track.kind)
+    return {"language": track.language, "kind": track.kind, "title": title, "url": files.url(asset)}
 
 
 class _Files:

@@ -5,6 +5,7 @@ that probe.py turns into the reason that the film's owner reads.
 """
 
 import json
+import re
 import sys
 from bisect import bisect_right
 from collections import deque
@@ -21,7 +22,7 @@ from av.stream import Disposition
 KEY_FRAMES_TRIED = 3
 PACKETS_TRIED = 300
 NEAR_SECONDS = 0.002
-TEXT_CODECS = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}
+TEXT_CODECS = {"mov_text", "srt", "subrip", "ass", "ssa", "webvtt", "text"}
 # Numbers of ITU-T H.273, as libav has them.
 TRANSFERS = {16: "pq", 18: "hlg"}
 FULL_RANGE = 2
@@ -30,7 +31,7 @@ SLOWEST_MEASURED, FASTEST_MEASURED = Fraction(1, 100_000), 100_000
 SLOWEST_RATE, FASTEST_RATE = Fraction(1, 2), 1000
 WIDEST_ASPECT = Fraction(10)
 BOX_HEADER_BYTES, BOXES_READ = 8, 64
-TAG_LETTERS = (2, 3)
+TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8}){0,4}", re.ASCII)
 # A sound that ends later than this after its last packet began is one that only claims to.
 LONGEST_PACKET_SECONDS = 10
 SAMPLE_RATES, MOST_CHANNELS = range(4_000, 768_001), 64
@@ -226,17 +227,29 @@ def describe(container: Any, video: Any) -> dict[str, Any]:
         "video_stream": video.index,
         "video_codec": video.codec_context.name,
         "texts": [
-            {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
+            {
+                "stream": stream.index,
+                "codec": stream.codec_context.name,
+                "language": language(stream),
+                "kind": text_kind(stream.disposition),
+            }
             for stream in container.streams.subtitles
             if stream.codec_context is not None and stream.codec_context.name in TEXT_CODECS
         ],
     }
 
 
+def text_kind(disposition: Any) -> str:
+    """Return a word of film.py's TextKind. Forced comes first: it says that the track is not the whole text."""
+    if disposition & Disposition.forced:
+        return "forced"
+    return "captions" if disposition & (Disposition.hearing_impaired | Disposition.captions) else "subtitles"
+
+
 def language(stream: Any) -> str:
-    """Return the stream's language tag, "" where it has none."""
+    """Return the stream's language tag as it is written, "" where it has none."""
     tag = str(stream.metadata.get("language", "")).lower()
-    return tag if tag.isalpha() and tag.isascii() and len(tag) in TAG_LETTERS and tag != "und" else ""
+    return tag if TAG.fullmatch(tag) and tag != "und" else ""
 
 
 def timing(rows: list[Row], video: Any) -> dict[str, Any]:

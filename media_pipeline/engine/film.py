@@ -9,6 +9,8 @@ APART_SECONDS = Fraction(1, 10)
 # A picture may grow in the middle of a video to twice its size, or to this one; a decoder refuses a larger one.
 GROWN_PIXELS = 4096 * 2304
 Transfer = Literal["sdr", "pq", "hlg"]
+# The whole text; the whole text with sounds, for those who do not hear them; only what everybody has to read.
+TextKind = Literal["subtitles", "captions", "forced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class TextTrack:
     stream: int
     codec: str
     language: str
+    kind: TextKind = "subtitles"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,40 @@
-"""Language tags: films use three letters (ISO 639-2), players want two (BCP 47), and the packager refuses others."""
+"""Language tags: videos use ISO 639 codes of two or three letters, players want BCP 47, and so does the packager."""
+
+from functools import cache
+
+from langcodes import Language, standardize_tag
+from langcodes.tag_parser import LanguageTagError
+
+from media_pipeline.engine.film import TextKind
 
 UNKNOWN = "und"
-# Two letters: the language's own name, for a player's menu, and its three-letter codes in a film.
-LANGUAGES = {
-    "ar": ("العربية", "ara"),
-    "bg": ("Български", "bul"),
-    "cs": ("Čeština", "ces", "cze"),
-    "da": ("Dansk", "dan"),
-    "de": ("Deutsch", "deu", "ger"),
-    "el": ("Ελληνικά", "ell", "gre"),
-    "en": ("English", "eng"),
-    "es": ("Español", "spa"),
-    "fa": ("فارسی", "fas", "per"),
-    "fi": ("Suomi", "fin"),
-    "fr": ("Français", "fra", "fre"),
-    "he": ("עברית", "heb"),
-    "hi": ("हिन्दी", "hin"),
-    "hr": ("Hrvatski", "hrv"),
-    "hu": ("Magyar", "hun"),
-    "id": ("Bahasa Indonesia", "ind"),
-    "it": ("Italiano", "ita"),
-    "ja": ("日本語", "jpn"),
-    "ko": ("한국어", "kor"),
-    "nl": ("Nederlands", "nld", "dut"),
-    "no": ("Norsk", "nor", "nob"),
-    "pl": ("Polski", "pol"),
-    "pt": ("Português", "por"),
-    "ro": ("Română", "ron", "rum"),
-    "ru": ("Русский", "rus"),
-    "sv": ("Svenska", "swe"),
-    "th": ("ไทย", "tha"),
-    "tr": ("Türkçe", "tur"),
-    "uk": ("Українська", "ukr"),
-    "vi": ("Tiếng Việt", "vie"),
-    "zh": ("中文", "zho", "chi"),
-}
-_SHORT = {long: code for code, (_, *longs) in LANGUAGES.items() for long in longs}
+# A table's key and a file's name; the longest tag in use has about 20 characters.
+LONGEST_TAG = 35
+TITLES: dict[TextKind, str] = {"subtitles": "", "captions": " (CC)", "forced": " (forced)"}
 
 
-def short_code(language: str) -> str:
-    """Return the two-letter code of `language`, "und" for a tag that is missing or not in the table."""
-    code = _SHORT.get(language, language)
-    return code if code in LANGUAGES else UNKNOWN
+@cache
+def language_tag(language: str) -> str:
+    """Return the shortest BCP 47 tag of `language`, "und" for none or what is not a tag."""
+    if not language.isascii() or len(language) > LONGEST_TAG:
+        return UNKNOWN
+    try:
+        tag = standardize_tag(language)
+    except LanguageTagError:
+        return UNKNOWN
+    return tag if Language.get(tag).language not in (None, UNKNOWN) else UNKNOWN
 
 
-def language_name(code: str) -> str:
-    """Return the language's own name for a menu."""
-    return LANGUAGES[code][0] if code in LANGUAGES else "Original"
+@cache
+def language_name(tag: str) -> str:
+    """Return the language's own name for a menu; the tag itself where it has none."""
+    if tag == UNKNOWN:
+        return "Original"
+    name = Language.get(tag).autonym()
+    # A comma would end the field in the packager's description of a stream.
+    return tag if name.startswith("Unknown language") else (name[:1].upper() + name[1:]).replace(",", "")
+
+
+def track_title(tag: str, kind: TextKind) -> str:
+    """Return what a menu calls a text track: each kind of a language has a title of its own."""
+    return f"{language_name(tag)}{TITLES[kind]}"

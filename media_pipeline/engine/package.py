@@ -10,7 +10,7 @@ from media_pipeline.engine.audio import AUDIO_NAME
 from media_pipeline.engine.encode import rung_name
 from media_pipeline.engine.ffmpeg import OWN_FORMATS, budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.fragments import join
-from media_pipeline.engine.languages import short_code
+from media_pipeline.engine.languages import language_tag
 from media_pipeline.engine.packager import DASH, HLS, Audio, Streams, Text, Video, run_packager
 from media_pipeline.engine.plan import OnProgress, Plan
 from media_pipeline.engine.subtitles import Track
@@ -82,11 +82,11 @@ def _add_sound(joined: Path, audio: Path | None, target: Path, plan: Plan, besid
 def _streams(plan: Plan, subtitles: Sequence[Track], *, with_audio: bool) -> Streams:
     return Streams(
         videos=[Video(rung.name, rung_name(rung)) for rung in plan.rungs],
-        audio=Audio(rung_name(plan.rungs[0]), short_code(plan.language)) if with_audio else None,
-        texts=[Text(_text_name(track), track.language) for track in subtitles],
+        audio=Audio(rung_name(plan.rungs[0]), language_tag(plan.language)) if with_audio else None,
+        texts=[Text(_text_name(track), track.language, track.kind) for track in subtitles],
         segment_seconds=float(plan.frames_per_segment / plan.rate),
     )
 
 
 def _text_name(track: Track) -> str:
-    return f"{track.language}.vtt"
+    return track.path.name

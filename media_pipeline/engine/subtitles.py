@@ -1,16 +1,19 @@
-"""Subtitles: the film's own text tracks, or what is said in it."""
+"""Subtitles: the video's own text tracks, or what is said in it."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self, cast
 
 import structlog
 
 from jobs.errors import Permanent
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.audio import in_step, read_sound
-from media_pipeline.engine.cues import as_vtt, make_cues
+from media_pipeline.engine.cue_cleaning import clean, read_ass
+from media_pipeline.engine.cues import Cue, as_vtt, make_cues
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, text_budget, write_to
-from media_pipeline.engine.languages import short_code
+from media_pipeline.engine.film import TextKind, TextTrack
+from media_pipeline.engine.languages import language_tag
 from media_pipeline.engine.plan import Film, OnProgress, Plan
 from media_pipeline.engine.reel import Reel
 from media_pipeline.engine.speech import SAMPLE_RATE, hear
@@ -18,55 +21,91 @@ from media_pipeline.engine.speech import SAMPLE_RATE, hear
 log = structlog.get_logger(__name__)
 
 LISTENING_SHARE = 0.05
+ASS_CODECS = {"ass", "ssa"}
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A WebVTT file and its language as a two- or three-letter code."""
+    """A WebVTT file, its language as a BCP 47 tag, and which text of that language it is."""
 
     language: str
     path: Path
+    kind: TextKind = "subtitles"
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Return the track in `path`, whose name says language and kind: en.vtt, en.forced.vtt."""
+        language, _, kind = path.stem.partition(".")
+        return cls(language, path, cast(TextKind, kind or "subtitles"))
 
 
 def transcribe(  # noqa: PLR0913 - the film's three parts, then where to, told to whom, and by what
     source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress, *, model: str = ""
 ) -> list[Track]:
-    """Write one WebVTT file per language into `into`, named en.vtt and so on; none where nobody speaks.
+    """Write one WebVTT file per language and kind into `into`: en.vtt, en.captions.vtt, en.forced.vtt.
 
-    Text tracks of the film come first: what people wrote is better than what a model hears. `model` is a folder
-    or name of a Whisper model, "" the packaged tiny.en. Twice: returns the same tracks at once where `into` exists.
+    The text tracks of the video come first: what people wrote is better than what a model hears. Where they hold no
+    whole text, what is said is added; nothing where nobody speaks. `model` is a folder or name of a Whisper model,
+    "" the packaged tiny.en. Twice: returns the same tracks at once where `into` exists.
     """
     if not into.exists():
         reel = Reel(source, film, plan, into)
         with building(into) as folder:
-            if film.texts:
-                _copy_texts(reel, folder)
-            elif film.sound:
+            has_whole_text = any(track.kind != "forced" for track in _copy_texts(reel, folder))
+            if film.sound and not has_whole_text:
                 _write_speech(reel, folder, on_progress, model)
     on_progress(1.0)
-    return [Track(path.stem, path) for path in sorted(into.glob("*.vtt"))]
+    tracks = [Track.of(path) for path in into.glob("*.vtt")]
+    # The first one is what a player shows unless told otherwise.
+    return sorted(tracks, key=lambda track: (track.kind == "forced", track.path.name))
 
 
-def _copy_texts(reel: Reel, folder: Path) -> None:
-    """Write the first text track of each language; one that is larger than any real one, or broken, is left out."""
-    zero = reel.plan.grid.seconds(reel.plan.grid.first)
-    by_language = {short_code(text.language): text for text in reversed(reel.film.texts)}
-    for language, text in by_language.items():
-        target = folder / f"{language}.vtt"
+def _copy_texts(reel: Reel, folder: Path) -> list[Track]:
+    """Write the first text track of each language and kind that has a visible cue.
+
+    One that is larger than any real one, or broken, is left out.
+    """
+    tracks: list[Track] = []
+    for text in reel.film.texts:
+        track = Track.of(folder / _file_name(text))
+        if track in tracks:
+            continue
         try:
-            run_ffmpeg(
-                [
-                    *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(reel.source, "-vn", "-an")),
-                    *("-map", f"0:{text.stream}", "-c:s", "webvtt", "-f", "webvtt", "-bitexact"),
-                    write_to(target),
-                ],
-                budget=text_budget(reel.plan.duration_seconds),
-                beside=reel.into,
-            )
+            cues = _read_text(reel, text, folder)
         except Permanent as error:
             # The video can be watched without it.
-            log.warning("text_track_left_out", language=language, reason=str(error))
-            target.unlink(missing_ok=True)
+            log.warning("text_track_left_out", language=track.language, reason=str(error))
+            continue
+        if cues:
+            track.path.write_text(as_vtt(cues))
+            tracks.append(track)
+    return tracks
+
+
+def _file_name(text: TextTrack) -> str:
+    kind = "" if text.kind == "subtitles" else f".{text.kind}"
+    return f"{language_tag(text.language)}{kind}.vtt"
+
+
+def _read_text(reel: Reel, text: TextTrack, folder: Path) -> list[Cue]:
+    """Read the track through ASS: it keeps what cleaning needs to see, drawings for instance."""
+    zero = reel.plan.grid.seconds(reel.plan.grid.first)
+    script = folder / "text.ass"
+    try:
+        run_ffmpeg(
+            [
+                *("-copyts", "-itsoffset", f"{float(-zero):.6f}", *read_from(reel.source, "-vn", "-an")),
+                *("-map", f"0:{text.stream}", "-c:s", "ass", "-f", "ass", "-bitexact", write_to(script)),
+            ],
+            budget=text_budget(reel.plan.duration_seconds),
+            beside=reel.into,
+        )
+        cues = read_ass(
+            script.read_text(encoding="utf-8", errors="replace"), is_converted=text.codec not in ASS_CODECS
+        )
+        return clean(cues, reel.plan.duration_seconds)
+    finally:
+        script.unlink(missing_ok=True)
 
 
 def _write_speech(reel: Reel, folder: Path, on_progress: OnProgress, model: str) -> None:
@@ -85,9 +124,9 @@ def _write_speech(reel: Reel, folder: Path, on_progress: OnProgress, model: str)
     heard = hear(
         wave,
         model,
-        short_code(spoken) if spoken else "",
+        language_tag(spoken) if spoken else "",
         lambda share: on_progress(LISTENING_SHARE + (1 - LISTENING_SHARE) * share),
     )
     wave.unlink()
-    if heard.words:
-        (folder / f"{heard.language}.vtt").write_text(as_vtt(make_cues(heard.words)))
+    if cues := clean(make_cues(heard.words), reel.plan.duration_seconds):
+        (folder / f"{heard.language}.vtt").write_text(as_vtt(cues))

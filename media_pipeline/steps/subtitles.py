@@ -27,5 +27,5 @@ def subtitles(video_id: str) -> None:
             progress.reporter(video_id, StepName.SUBTITLES),
             model=settings.WHISPER_MODEL,
         )
-    assets = [asset(video, AssetKind.SUBTITLES, track.language, track.path) for track in tracks]
+    assets = [asset(video, AssetKind.SUBTITLES, track.path.stem, track.path) for track in tracks]
     lifecycle.end_step(video_id, StepName.SUBTITLES, assets)

@@ -313,7 +313,9 @@ def test_a_ready_film_shows_its_outputs(owner):
         "poster": f"{base}/images/poster.jpg",
         "thumbnails": [f"{base}/images/thumb_1.jpg"],
         "storyboard": f"{base}/storyboard/storyboard.vtt",
-        "subtitles": [{"language": "en", "url": f"{base}/subtitles/en.vtt"}],
+        "subtitles": [
+            {"language": "en", "kind": "subtitles", "title": "English", "url": f"{base}/subtitles/en.vtt"}
+        ],
         "quality": {"vmaf": 91.2},
     }
 

@@ -1,4 +1,5 @@
 import array
+import re
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,9 @@ over the seam
 """
 
 
+OTHER_TEXTS = ("en.forced.vtt", "en.captions.vtt", "hsb.vtt", "pt-BR.vtt", "und.vtt")
+
+
 @pytest.fixture(scope="module")
 def made(film_path, tmp_path_factory):
     """A film of 6 s in two chunks, two rungs, with sound and subtitles, all the way."""
@@ -33,7 +37,10 @@ def made(film_path, tmp_path_factory):
     )
     text = work / "en.vtt"
     text.write_text(VTT)
-    return make(source, work, subtitles=(Track("en", text),))
+    others = [work / name for name in OTHER_TEXTS]
+    for other in others:
+        other.write_text(VTT)
+    return make(source, work, subtitles=(Track("en", text), *map(Track.of, others)))
 
 
 def _playlist(path: Path) -> tuple[list[float], list[str]]:
@@ -53,6 +60,22 @@ def test_the_master_names_every_rung_with_sound_and_subtitles_apart(made):
     assert 'TYPE=AUDIO,URI="audio.m3u8",GROUP-ID="audio",LANGUAGE="en",NAME="English",DEFAULT=YES' in master
     assert 'TYPE=SUBTITLES,URI="text_en.m3u8",GROUP-ID="subtitles",LANGUAGE="en"' in master
     assert 'CODECS="avc1.64' in master
+
+
+def test_each_kind_of_text_is_a_rendition_of_its_own(made):
+    master = (made.package / made.packaged.hls).read_text()
+    manifest = (made.package / made.packaged.dash).read_text()
+
+    texts = [line for line in master.splitlines() if "TYPE=SUBTITLES" in line]
+    assert [re.findall('NAME="(.*?)"', line)[0] for line in texts] == [
+        *("English", "English (forced)", "English (CC)", "Hornjoserbšćina", "Português (Brasil)", "Original"),
+    ]
+    assert ["FORCED=YES" in line for line in texts] == [False, True, False, False, False, False]
+    assert "public.accessibility.describes-music-and-sound" in texts[2]
+    assert 'LANGUAGE="pt-BR"' in texts[4]
+    assert "LANGUAGE" not in texts[5]
+    for role in ("subtitle", "caption", "forced-subtitle"):
+        assert f'value="{role}"' in manifest
 
 
 def test_segments_are_as_long_as_the_plan_says(made):
@@ -134,7 +157,7 @@ def test_key_frame_playlists_point_at_key_frames(made):
 
 def test_packaging_again_gives_the_same_bytes(made, tmp_path):
     chunks = [made.work / f"chunk_{chunk.number}" for chunk in made.plan.chunks]
-    text = (Track("en", made.work / "en.vtt"),)
+    text = [Track.of(made.work / name) for name in ("en.vtt", *OTHER_TEXTS)]
 
     again = package(made.plan, chunks, made.work / "audio", text, tmp_path / "again", nothing)
     third = package(made.plan, chunks, made.work / "audio", text, tmp_path / "again", nothing)

@@ -93,7 +93,7 @@ def test_the_films_own_text_comes_first(film_path, tmp_path):
     assert (track.language, track.path.name) == ("de", "de.vtt")
     text = track.path.read_text()
     assert "Guten Tag" in text
-    assert "00:00.500 --> 00:02.000" in text
+    assert "00:00:00.500 --> 00:00:02.000" in text
 
 
 def test_asking_again_gives_the_same_tracks_without_listening(tmp_path):
@@ -108,3 +108,96 @@ def test_a_text_track_larger_than_any_real_one_is_left_out(film_path, tmp_path, 
     monkeypatch.setattr(ceilings, "text_bytes", 20)
 
     assert _transcribe(film_path("subtitled.mp4"), tmp_path / "subtitles") == []
+
+
+def _srt(path: Path, *cues: str) -> Path:
+    path.write_text("".join(f"{number}\n{cue}\n\n" for number, cue in enumerate(cues, 1)))
+    return path
+
+
+def test_written_text_in_matroska_is_kept_by_language_and_kind(tmp_path):
+    """SRT as most videos have it; two languages outside of any short table, and three texts of one language."""
+    cue = _srt(tmp_path / "a.srt", "00:00:00,500 --> 00:00:01,500\n<i>a</i> < b & {laughs}")
+    source = tmp_path / "source.mkv"
+    languages = ["hsb", "tlh", "eng", "eng", "eng", ""]
+    maps = [part for number in range(6) for part in ("-map", str(number + 1))]
+    tags = [part for n, tag in enumerate(languages) for part in (f"-metadata:s:s:{n}", f"language={tag}")]
+    kinds = ("-disposition:s:3", "forced", "-disposition:s:4", "hearing_impaired")
+    ffmpeg(*picture(2), *("-i", cue) * 6, "-map", "0", *maps, *OPEN_GOP, "-c:s", "srt", *tags, *kinds, source)
+
+    tracks = _transcribe(source, tmp_path / "subtitles")
+
+    assert [(track.language, track.kind) for track in tracks] == [
+        *(("en", "captions"), ("en", "subtitles"), ("hsb", "subtitles"), ("tlh", "subtitles")),
+        *(("und", "subtitles"), ("en", "forced")),
+    ]
+    assert "00:00:00.500 --> 00:00:01.500\na &lt; b &amp; {laughs}\n" in tracks[1].path.read_text()
+
+
+ASS = r"""[Script Info]
+ScriptType: v4.00+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize
+Style: Default,Arial,20
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,{\p1}m 0 0 l 100 0{\p0}
+Dialogue: 0,0:00:00.50,0:01:00.00,Default,,0,0,0,,{\an8}Sign <b>
+Dialogue: 0,0:00:30.00,0:01:00.00,Default,,0,0,0,,After the end
+"""
+
+
+def test_drawings_and_what_lies_beyond_the_end_are_not_shown(tmp_path):
+    (tmp_path / "a.ass").write_text(ASS)
+    source = tmp_path / "source.mkv"
+    ffmpeg(
+        *picture(2),
+        "-i",
+        tmp_path / "a.ass",
+        "-map",
+        "0",
+        "-map",
+        "1",
+        *OPEN_GOP,
+        "-t",
+        "2",
+        "-c:s",
+        "copy",
+        source,
+    )
+
+    (track,) = _transcribe(source, tmp_path / "subtitles")
+
+    assert track.path.read_text() == "WEBVTT\n\n00:00:00.500 --> 00:00:02.000\nSign &lt;b&gt;\n"
+
+
+def test_a_text_track_of_blank_cues_is_left_out(tmp_path):
+    blank = _srt(tmp_path / "a.srt", "00:00:00,500 --> 00:00:01,500\n\u200b")
+    source = tmp_path / "source.mp4"
+    ffmpeg(*picture(2), "-i", blank, "-map", "0", "-map", "1", *OPEN_GOP, "-c:s", "mov_text", source)
+
+    assert _transcribe(source, tmp_path / "subtitles") == []
+
+
+def test_forced_text_alone_does_not_take_the_place_of_speech(tmp_path):
+    cue = _srt(tmp_path / "a.srt", "00:00:00,500 --> 00:00:01,500\nA sign")
+    source = tmp_path / "source.mkv"
+    ffmpeg(
+        *("-t", "6", "-i", SAMPLE / "offstage.mp4", "-i", cue, "-map", "0:v", "-map", "0:a", "-map", "1"),
+        *(
+            "-c",
+            "copy",
+            "-c:s",
+            "srt",
+            "-metadata:s:s:0",
+            "language=eng",
+            "-disposition:s:0",
+            "forced",
+            source,
+        ),
+    )
+
+    tracks = _transcribe(source, tmp_path / "subtitles")
+
+    assert [(track.language, track.kind) for track in tracks] == [("en", "subtitles"), ("en", "forced")]
+    assert _spoken(tracks[1].path.read_text()).split() == ["A", "sign"]
