@@ -101,7 +101,7 @@ class LedgerProducer:
         self._jobs, self._chains = [], []
         if not jobs:
             return
-        with transaction.atomic() if len(jobs) > BATCH or stored else nullcontext():
+        with transaction.atomic() if len(jobs) > 1 or stored else nullcontext():
             if stored:
                 queries.insert_chains(stored)
             for start in range(0, len(jobs), BATCH):
@@ -226,15 +226,19 @@ def _replace_or_let_be(job: queries.NewJob) -> None:
 
 
 def _refuse_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
-    """Raise LedgerError where the id is that of another call. The same call again is answered as the first one."""
+    """Raise LedgerError where the id is that of another call. The same call again is answered as the first one.
+
+    A part of another group is another call: it would not run, and the chord of that group would wait without end.
+    """
     call = queries.call_of(job.id)
     args, kwargs = wire.loads(wire.dumps([job.args, job.kwargs]))
-    if call is None or call == (job.name, args, kwargs):
+    if call is None or call == (job.name, args, kwargs, job.group_id):
         return
     if not is_repeatable:
         raise LedgerError(f"{job.name}: task id {job.id} belongs to another call; each call needs its own id")
-    # Inside a job: its earlier attempt asked for the same, with a clock or a random number among the arguments.
-    log.warning("job_enqueued_before", job_id=job.id, name=job.name)
+    if call[:3] != (job.name, args, kwargs):
+        # Inside a job: its earlier attempt asked for the same, with a clock or a random number among the arguments.
+        log.warning("job_enqueued_before", job_id=job.id, name=job.name)
 
 
 def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:

@@ -258,12 +258,12 @@ def id_of_unique_key(unique_key: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def call_of(job_id: str) -> tuple[str, list[Any], dict[str, Any]] | None:
-    """Return task name, args and kwargs of a job, None where there is none."""
+def call_of(job_id: str) -> tuple[str, list[Any], dict[str, Any], str | None] | None:
+    """Return task name, args, kwargs and group of a job, None where there is none."""
     with connection.cursor() as cursor:
-        cursor.execute("select name, args, kwargs from jobs_job where id = %s", [job_id])
+        cursor.execute("select name, args, kwargs, group_id::text from jobs_job where id = %s", [job_id])
         row = cursor.fetchone()
-    return None if row is None else (row[0], wire.loads(row[1]), wire.loads(row[2]))
+    return None if row is None else (row[0], wire.loads(row[1]), wire.loads(row[2]), row[3])
 
 
 def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Published]:

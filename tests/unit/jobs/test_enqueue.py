@@ -347,6 +347,17 @@ def test_a_task_id_that_belongs_to_another_call_is_refused():
     assert Job.objects.count() == 1
 
 
+def test_a_part_with_the_id_of_another_groups_part_is_refused():
+    part = step("test.add", 1, 2)
+    part.freeze()
+    chord([part], signature("test.note")).delay()
+
+    with pytest.raises(LedgerError, match="belongs to another call"):
+        chord([part, step("test.add", 3, 4)], signature("test.note")).delay()
+
+    assert Job.objects.get().args == [1, 2]
+
+
 def test_a_large_group_is_a_few_statements(django_assert_max_num_queries):
     canvas = group(step("test.note", number) for number in range(1500))
 
