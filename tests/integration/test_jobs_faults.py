@@ -144,6 +144,8 @@ def test_a_killed_pool_process_costs_one_attempt_and_no_wait_for_the_lease(make_
     stage.start_worker()
     job_id = enqueue("test.linger_first", 30)
     pid = running_in(job_id)
+    # Claimed is not begun: killed before its body wrote anything, the first attempt would leave no effect.
+    eventually(lambda: effects.of(job_id))
 
     os.kill(pid, signal.SIGKILL)
 

@@ -106,6 +106,9 @@ def status_of(response: bytes) -> int:
     return int(response.split(b" ", 2)[1]) if response else 0
 
 
+MULTIPART = "Content-Type: multipart/form-data; boundary=x\r\n"
+
+
 def head(method: str, path: str, *headers: str, length: int | None = None) -> str:
     size = "Transfer-Encoding: chunked\r\n" if length is None else f"Content-Length: {length}\r\n"
     return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{size}{''.join(headers)}\r\n"
@@ -145,9 +148,7 @@ def test_a_stranger_s_body_of_unknown_length_is_refused_in_its_middle(site, path
 @pytest.mark.parametrize("path", UPLOADS)
 @pytest.mark.parametrize("length", [None, 100 * MIB])
 def test_a_stranger_s_upload_is_refused_before_its_first_byte(site, path, length):
-    response = site.send(
-        head("POST", path, "Content-Type: multipart/form-data; boundary=x\r\n", length=length)
-    )
+    response = site.send(head("POST", path, MULTIPART, length=length))
 
     assert status_of(response) in (
         (401, 302, 412) if "page" in path or "/videos/upload" in path else (401, 412)
@@ -156,7 +157,7 @@ def test_a_stranger_s_upload_is_refused_before_its_first_byte(site, path, length
 
 
 def test_a_stranger_who_asks_first_is_not_told_to_continue(site):
-    response = site.send(head("POST", "/api/videos", "Expect: 100-continue\r\n", length=MIB))
+    response = site.send(head("POST", "/api/videos", MULTIPART, "Expect: 100-continue\r\n", length=MIB))
 
     assert response.startswith(b"HTTP/1.1 401 ")
     assert b"100 Continue" not in response
@@ -182,12 +183,12 @@ def test_a_user_may_send_more_than_a_stranger(site):
 def test_a_token_that_does_not_hold_opens_nothing(site):
     fields = "Authorization: Bearer 0000000000000000\r\n"
 
-    assert status_of(site.send(head("POST", "/api/videos", fields, length=MIB))) == 401
+    assert status_of(site.send(head("POST", "/api/videos", MULTIPART, fields, length=MIB))) == 401
     assert status_of(site.send(head("POST", "/api/login", fields, length=MIB))) == 413
 
 
 def test_a_video_over_the_limit_is_refused_while_it_comes(site):
-    fields = ("Content-Type: multipart/form-data; boundary=x\r\n", site.token)
+    fields = (MULTIPART, site.token)
     announced = site.send(head("POST", "/api/videos", *fields, length=20 * MIB))
     response, sent, kept = site.pour(head("POST", "/api/videos", *fields), chunk(65536), 150 * MIB)
 
@@ -200,7 +201,7 @@ def test_a_video_over_the_limit_is_refused_while_it_comes(site):
 
 @pytest.mark.parametrize("origin", ["Origin: https://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"])
 def test_another_site_cannot_upload_with_a_user_s_cookie(site, origin):
-    response = site.send(head("POST", "/api/videos", site.cookie, origin, length=MIB))
+    response = site.send(head("POST", "/api/videos", MULTIPART, site.cookie, origin, length=MIB))
 
     assert status_of(response) == 403
 
@@ -214,7 +215,7 @@ def test_a_cookie_without_its_token_is_refused_by_the_view(site):
 
 
 def test_a_user_s_uploads_at_once_are_counted_and_forgotten(site):
-    begin = head("POST", "/api/videos", site.token, "Expect: 100-continue\r\n", length=MIB)
+    begin = head("POST", "/api/videos", MULTIPART, site.token, "Expect: 100-continue\r\n", length=MIB)
     first, second = site.connect(), site.connect()
     for connection in (first, second):
         connection.sendall(begin.encode())
@@ -225,9 +226,8 @@ def test_a_user_s_uploads_at_once_are_counted_and_forgotten(site):
         connection.close()
 
     assert refused == 429
-    assert eventually(
-        lambda: status_of(site.send(head("POST", "/api/videos", site.token, length=1), b"x")) != 429
-    )
+    one_byte = head("POST", "/api/videos", MULTIPART, site.token, length=1)
+    assert eventually(lambda: status_of(site.send(one_byte, b"x")) != 429)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ RUN_AT = {"now": timedelta(seconds=-1), "in ages": timedelta(days=36_500)}
 
 
 def observed(act, state, run_at):
-    job = a_job(state, worker="w@host/1", run_at=timezone.now() + run_at)
+    # A job that awaits its replacement has run.
+    job = a_job(state, worker="w@host/1", attempts=1, run_at=timezone.now() + run_at)
     act(job)
     after = Job.objects.get(pk=job.pk).state
     job.delete()

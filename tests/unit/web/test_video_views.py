@@ -134,7 +134,7 @@ def test_a_ready_video_can_be_watched_with_captions_in_every_height(as_user, ada
 
     assert f'<source src="{files}/720.mp4" type="video/mp4">' in page
     assert f'<source src="{files}/360.mp4" type="video/mp4">' in small
-    assert f'<track kind="captions" src="{files}/en.vtt" srclang="en"' in page
+    assert f'<track kind="subtitles" src="{files}/en.vtt" srclang="en"' in page
     assert f'href="{files}/master.m3u8"' in page
     assert "data-final" in page
 
