@@ -31,6 +31,18 @@ _DUE = "published_at is null and state in ('queued', 'scheduled', 'retrying')"
 _SHARED_OR_NOT = ("share_key is null", "share_key is not null")
 _DUE_UNSHARED = f"{_DUE} and share_key is null"
 
+#: Of a waiting `job`: its time has come and is not over, and no other job of its order key goes before it.
+TURN_HAS_COME = """
+    job.run_at <= statement_timestamp()
+    and (job.expires_at is null or job.attempts > 0 or job.expires_at > statement_timestamp())
+    and (job.order_key is null or not exists (
+        select 1 from jobs_job other
+        where other.order_key = job.order_key
+            and other.state in ('queued', 'scheduled', 'retrying', 'running')
+            and other.id <> job.id
+            and (other.seq < job.seq or other.state = 'running' or other.published_at is not null)))
+"""
+
 #: The priorities that jobs wait with, by queue: read off the index jobs_job_due, a step for each.
 _LEVEL = f"""
     level as (
@@ -293,15 +305,7 @@ def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Publi
                         and job.published_at is null
                         and job.share_key is null  -- shares.take_shared has the others
                         and job.state in ('queued', 'scheduled', 'retrying')
-                        and job.run_at <= statement_timestamp()
-                        and (job.expires_at is null or job.attempts > 0 or job.expires_at > statement_timestamp())
-                        and (job.order_key is null or not exists (
-                            select 1 from jobs_job other
-                            where other.order_key = job.order_key
-                                and other.state in ('queued', 'scheduled', 'retrying', 'running')
-                                and other.id <> job.id
-                                and (other.seq < job.seq or other.state = 'running'
-                                    or other.published_at is not null)))
+                        and {TURN_HAS_COME}
                     order by job.run_at, job.seq
                     limit %(batch)s
                     for update of job skip locked) as job

@@ -7,7 +7,7 @@ key go. A key that is alone gets every process; beside others, each gets every n
 
 from collections.abc import Iterable
 
-from jobs.queries import Published, fetch
+from jobs.queries import TURN_HAS_COME, Published, fetch
 
 _DUE = "job.published_at is null and job.state in ('queued', 'scheduled', 'retrying') and job.share_key is not null"
 
@@ -18,7 +18,6 @@ def take_shared(
     """Mark due jobs with a share key as published and return them: of each key the first ones, up to its share.
 
     The keys are read off the index, a step for each, however many jobs wait behind one; who holds least comes first.
-    The other conditions are those of `queries.take_due`.
     """
     return fetch(
         Published,
@@ -48,14 +47,7 @@ def take_shared(
                 select job.id
                 from jobs_job job
                 where job.queue = held.queue and job.share_key = held.key and {_DUE}
-                    and job.run_at <= statement_timestamp()
-                    and (job.expires_at is null or job.attempts > 0 or job.expires_at > statement_timestamp())
-                    and (job.order_key is null or not exists (
-                        select 1 from jobs_job other
-                        where other.order_key = job.order_key
-                            and other.state in ('queued', 'scheduled', 'retrying', 'running')
-                            and other.id <> job.id
-                            and (other.seq < job.seq or other.state = 'running' or other.published_at is not null)))
+                    and {TURN_HAS_COME}
                 order by job.priority, job.run_at, job.seq
                 limit least(%(share)s - held.unclaimed, greatest(0, %(in_flight)s - (
                     select count(*) from jobs_job unclaimed
