@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 
-from accounts import export, extensions, login, notices, queries
+from accounts import active_logins, export, extensions, login, notices, queries
 from accounts.models import Deletion, DeletionState, DeletionStep, Project, StepName, User
 from jobs.canvas import Signature, chord, group, step
 from jobs.current import checkpoint
@@ -91,7 +91,7 @@ def _close_account(user: User) -> None:
     user.name = ""
     user.set_unusable_password()
     user.save(update_fields=["is_active", "email", "name", "password"])
-    login.end_all_logins(user)
+    active_logins.end_all(user.pk)
 
 
 def _erase(deletion_id: str, name: StepName, erase_some: extensions.Eraser) -> None:

@@ -80,11 +80,6 @@ def log_out(token: AuthToken) -> None:
     log.info("logout_accepted", user_id=str(token.user_id))
 
 
-def end_all_logins(user: User) -> None:
-    """End every login by token and by session."""
-    active_logins.end_all(user.pk)
-
-
 def _lock_with_proven_password(user: User) -> bool:
     queries.lock_user(user.pk)
     return queries.user_with_hash(user.pk, user.password).exists()

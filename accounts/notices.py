@@ -20,7 +20,6 @@ TWO_FACTOR_ON = "two_factor_on"
 TWO_FACTOR_OFF = "two_factor_off"
 RECOVERY_CODE_USED = "recovery_code_used"
 EXPORT_READY = "export_ready"
-DELETION_STARTED = "deletion_started"
 
 KINDS = {
     PASSWORD_CHANGED: emails.Kind("password_changed", "Your password was changed"),

@@ -179,7 +179,7 @@ def _left_out_by(culprit: Outcome, job_id: str, note: Unreached) -> Outcome:
         return Outcome(
             job_id, status=states.REVOKED, error=_encoded("celery.exceptions", "TaskRevokedError", [reason])
         )
-    if note.is_chord_body and culprit.status == states.FAILURE and error is not None:
+    if note.is_chord_body and culprit.status == states.FAILURE:
         arguments = ", ".join(map(repr, error["exc_message"]))
         text = f"Dependency {culprit.id} raised {error['exc_type']}({arguments})"
         error = _encoded("celery.exceptions", "ChordError", [text])
