@@ -11,7 +11,10 @@ from media_pipeline.engine.ffmpeg import FORMATS
 from media_pipeline.engine.process import CPU_TIME, FILE_TOO_LARGE, KILLED, Access, Budget, Ended, run_program
 from media_pipeline.engine.unforeseen import unforeseen
 
-WORKER = Path(__file__).with_name("demux_worker.py")
+# The process may read this folder and no other of ours, so `demuxer` is a package by itself there.
+RUN_DEMUXER = (
+    "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('demuxer', run_name='__main__')"
+)
 REASONS = {
     "format": "this is not a video",
     "incomplete": "the upload is incomplete: the film's index is missing",
@@ -38,7 +41,7 @@ def ask_demuxer(
     """Run `command` on `source` in a limited process and return its answer; raises Permanent or Transient."""
     question = {"path": str(source.absolute()), "formats": FORMATS, **arguments}
     ended = run_program(
-        [sys.executable, "-I", str(WORKER), command, json.dumps(question)],
+        [sys.executable, "-I", "-c", RUN_DEMUXER, str(Path(__file__).parent), command, json.dumps(question)],
         budget=BUDGET,
         beside=beside,
         access=Access([source], writes),

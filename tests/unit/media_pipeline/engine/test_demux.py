@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from jobs.errors import Permanent
 from media_pipeline.engine.demux import _fate_of
-from media_pipeline.engine.demux_worker import extend
+from media_pipeline.engine.demuxer.scan import extend
 from media_pipeline.engine.plan import Limits, make_plan
 from media_pipeline.engine.probe import probe
 from media_pipeline.engine.process import Ended

@@ -1,0 +1,32 @@
+"""Answer one question about an untrusted file; run in a limited process, never imported by a worker.
+
+Arguments: "probe" or "cut", then one JSON object. Answers with one JSON object on stdout; `refused` in it is a word
+that demux.py turns into the reason that the film's owner reads.
+"""
+
+import json
+import sys
+from typing import Any
+
+import av
+
+from .cutting import cut
+from .probing import probe
+from .source import Refused
+
+
+def main(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Run one command and return its answer."""
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        return probe(**arguments) if command == "probe" else cut(**arguments)
+    except Refused as refusal:
+        return {"refused": str(refusal)}
+    except MemoryError:
+        return {"refused": "memory"}
+    except av.FFmpegError:
+        return {"refused": "broken"}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(sys.argv[1], json.loads(sys.argv[2])), default=str))
