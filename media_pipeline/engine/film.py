@@ -83,6 +83,8 @@ class Film:
     texts: tuple[TextTrack, ...]
     in_one_piece: bool
     truncated: bool
+    # What the owner should know although the video can be made, in whole sentences.
+    warnings: tuple[str, ...] = ()
 
     @property
     def end_seconds(self) -> Fraction:
@@ -133,6 +135,7 @@ class Film:
                     }
                 ),
                 "texts": tuple(TextTrack(**text) for text in stored["texts"]),
+                "warnings": tuple(stored.get("warnings", ())),
             }
         )
 
