@@ -169,6 +169,7 @@ class Video:
     max_frames: int
     free_pixels: int
     pixels_per_byte: int
+    max_audio_tracks: int
     program_memory_bytes: int
     program_file_bytes: int
     text_max_bytes: int
@@ -393,10 +394,11 @@ def _read(get: _Reader) -> Env:
         max_bytes=get("VIDEO_MAX_BYTES", "4GiB", _size),
         max_seconds=get("VIDEO_MAX_SECONDS", "4h", _duration),
         max_pixels=get("VIDEO_MAX_PIXELS", "7680x4320", _pixels),
-        max_packets=get("VIDEO_MAX_PACKETS", "4000000", _whole(1000, 10**9)),
+        max_packets=get("VIDEO_MAX_PACKETS", "8000000", _whole(1000, 10**9)),
         max_frames=get("VIDEO_MAX_FRAMES", "2000000", _whole(1000, 10**9)),
         free_pixels=get("VIDEO_FREE_PIXELS", "20000000000", _whole(0, 10**12 - 1)),
         pixels_per_byte=get("VIDEO_PIXELS_PER_BYTE", "500000", _whole(1, 10**9)),
+        max_audio_tracks=get("VIDEO_MAX_AUDIO_TRACKS", "16", _whole(1, 64)),
         program_memory_bytes=get("VIDEO_PROGRAM_MEMORY_BYTES", "8GiB", _size),
         program_file_bytes=get("VIDEO_PROGRAM_FILE_BYTES", "16GiB", _size),
         text_max_bytes=get("VIDEO_TEXT_MAX_BYTES", "8MiB", _size),

@@ -256,6 +256,7 @@ VIDEO_MAX_PACKETS = ENV.video.max_packets
 VIDEO_MAX_FRAMES = ENV.video.max_frames
 VIDEO_FREE_PIXELS = ENV.video.free_pixels
 VIDEO_PIXELS_PER_BYTE = ENV.video.pixels_per_byte
+VIDEO_MAX_AUDIO_TRACKS = ENV.video.max_audio_tracks
 VIDEO_PROGRAM_MEMORY_BYTES = ENV.video.program_memory_bytes
 VIDEO_PROGRAM_FILE_BYTES = ENV.video.program_file_bytes
 VIDEO_TEXT_MAX_BYTES = ENV.video.text_max_bytes

@@ -1,5 +1,6 @@
 """What probing left in a film's row, as the engine's own values."""
 
+from media_pipeline.engine.audio_tracks import AudioTrack, read_audio_tracks
 from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.models import Video
 
@@ -20,3 +21,8 @@ def plan_of(video: Video) -> Plan:
     if video.plan is None:
         raise NotProbed(str(video.pk))
     return Plan.from_json(video.plan)
+
+
+def audio_tracks_of(video: Video) -> tuple[AudioTrack, ...]:
+    """Return the audio tracks that the video has, the default one first; none before it is probed."""
+    return () if video.plan is None else read_audio_tracks(video.plan)

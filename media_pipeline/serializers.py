@@ -11,6 +11,7 @@ from api.fields import Text
 from media_pipeline.engine.languages import track_title
 from media_pipeline.engine.subtitles import Track
 from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Upload, Video, VideoState
+from media_pipeline.plans import audio_tracks_of
 from media_pipeline.uploads import TITLE_CHARACTERS
 
 
@@ -81,6 +82,17 @@ class SubtitlesSerializer(serializers.Serializer[Any]):
     url = serializers.URLField()
 
 
+class AudioSerializer(serializers.Serializer[Any]):
+    """One audio track. `title` is its name in the playlists, unique in a video."""
+
+    language = serializers.CharField(help_text="BCP 47; und where the source does not say")
+    title = serializers.CharField()
+    kind = serializers.CharField(
+        help_text="main, dub, commentary, description (of the picture) or enhanced-audio-intelligibility"
+    )
+    default = serializers.BooleanField(help_text="plays unless the user chooses; the MP4s have this one")
+
+
 class QualitySerializer(serializers.Serializer[Any]):
     """How near the best rendition is to its source."""
 
@@ -97,6 +109,7 @@ class OutputsSerializer(serializers.Serializer[Any]):
     thumbnails = serializers.ListField(child=serializers.URLField())
     storyboard = serializers.URLField(allow_null=True)
     subtitles = SubtitlesSerializer(many=True)
+    audio = AudioSerializer(many=True)
     quality = QualitySerializer()
 
 
@@ -110,6 +123,7 @@ class Outputs(TypedDict):
     thumbnails: list[str]
     storyboard: str | None
     subtitles: list[dict[str, str]]
+    audio: list[dict[str, str | bool]]
     quality: dict[str, float | None]
 
 
@@ -161,6 +175,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "thumbnails": [files.url(asset) for asset in files.of(AssetKind.THUMBNAIL)],
             "storyboard": files.first(AssetKind.STORYBOARD),
             "subtitles": [_subtitles(asset, files) for asset in files.of(AssetKind.SUBTITLES)],
+            "audio": _audio(video),
             "quality": {"vmaf": video.vmaf},
         }
 
@@ -174,6 +189,13 @@ def _subtitles(asset: Asset, files: "_Files") -> dict[str, str]:
     track = Track.of(Path(asset.path))
     title = track_title(track.language, track.kind)
     return {"language": track.language, "kind": track.kind, "title": title, "url": files.url(asset)}
+
+
+def _audio(video: Video) -> list[dict[str, str | bool]]:
+    return [
+        {"language": track.language, "title": track.title, "kind": track.kind, "default": number == 0}
+        for number, track in enumerate(audio_tracks_of(video))
+    ]
 
 
 class _Files:

@@ -36,10 +36,10 @@ def encode(video_id: str, number: int) -> None:
     encode_step.encode(video_id, number)
 
 
-# 30 times as fast as the film plays.
-@job("media_pipeline.audio", queue="media", soft_seconds=_HOUR, hard_seconds=_HOUR + _MINUTE)
+# 30 times as fast as a track plays, and there may be many.
+@job("media_pipeline.audio", queue="media", soft_seconds=4 * _HOUR, hard_seconds=4 * _HOUR + _MINUTE)
 def audio(video_id: str) -> None:
-    """Encode the sound."""
+    """Encode every audio track."""
     audio_step.audio(video_id)
 
 

@@ -11,6 +11,8 @@ GROWN_PIXELS = 4096 * 2304
 Transfer = Literal["sdr", "pq", "hlg"]
 # The whole text; the whole text with sounds, for those who do not hear them; only what everybody has to read.
 TextKind = Literal["subtitles", "captions", "forced"]
+# The words of DASH's roles (urn:mpeg:dash:role:2011). `main` is the sound of the video, in whatever language.
+AudioKind = Literal["main", "dub", "commentary", "description", "enhanced-audio-intelligibility"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +26,25 @@ class Limits:
     max_bytes: int = 4 * 1024**3
     max_seconds: float = 4 * 3600
     max_pixels: int = 7680 * 4320
-    max_packets: int = 4_000_000
+    max_packets: int = 8_000_000
     max_frames: int = 2_000_000
     free_pixels: int = 20_000_000_000
     pixels_per_byte: int = 500_000
+    max_audio_tracks: int = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The audio track that is kept: the first one with packets."""
+    """An audio track that can be decoded; `is_mixable` where its channels have places, so that they mix to stereo."""
 
     stream: int
     codec: str
     language: str
     start_seconds: Fraction
     end_seconds: Fraction
+    title: str = ""
+    kind: AudioKind = "main"
+    is_mixable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ class Film:
     """A source as its packets and its decoder tell it; never what the header claims.
 
     Times are seconds on the source's own clock. `start_seconds` is the film's zero: where the first picture or
-    sound is. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio.
+    the default sound is. `sounds` begins with the default one; the others are cut and filled to its length and the
+    picture's. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio.
     `key_gap_seconds` is the mean distance of key frames that decode by themselves.
     """
 
@@ -79,7 +86,7 @@ class Film:
     start_seconds: Fraction
     video_start_seconds: Fraction
     video_end_seconds: Fraction
-    sound: Sound | None
+    sounds: tuple[Sound, ...]
     texts: tuple[TextTrack, ...]
     in_one_piece: bool
     truncated: bool
@@ -87,8 +94,13 @@ class Film:
     warnings: tuple[str, ...] = ()
 
     @property
+    def sound(self) -> Sound | None:
+        """The default audio track."""
+        return self.sounds[0] if self.sounds else None
+
+    @property
     def end_seconds(self) -> Fraction:
-        """Where the last picture ends, or the sound where it goes on for longer than a codec's padding."""
+        """Where the last picture ends, or the default sound where it goes on for longer than a codec's padding."""
         if self.sound and self.sound.end_seconds - self.video_end_seconds > APART_SECONDS:
             return self.sound.end_seconds
         return self.video_end_seconds
@@ -101,7 +113,7 @@ class Film:
     @property
     def has_audio(self) -> bool:
         """Whether there is a sound track with packets."""
-        return self.sound is not None
+        return bool(self.sounds)
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -116,28 +128,27 @@ class Film:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """Read what `as_json` wrote."""
-        sound = stored["sound"]
+        """Read what `as_json` wrote, also before there could be several sounds."""
+        fields = {name: value for name, value in stored.items() if name != "sound"}
+        sounds = stored["sounds"] if "sounds" in stored else [stored["sound"]] if stored["sound"] else []
         return cls(
             **{
-                **stored,
+                **fields,
                 "sample_aspect": Fraction(stored["sample_aspect"]),
                 "rate": Fraction(stored["rate"]),
                 "start_seconds": Fraction(stored["start_seconds"]),
                 "video_start_seconds": Fraction(stored["video_start_seconds"]),
                 "video_end_seconds": Fraction(stored["video_end_seconds"]),
-                "sound": sound
-                and Sound(
-                    **{
-                        **sound,
-                        "start_seconds": Fraction(sound["start_seconds"]),
-                        "end_seconds": Fraction(sound["end_seconds"]),
-                    }
-                ),
+                "sounds": tuple(_sound(sound) for sound in sounds),
                 "texts": tuple(TextTrack(**text) for text in stored["texts"]),
                 "warnings": tuple(stored.get("warnings", ())),
             }
         )
+
+
+def _sound(stored: dict[str, Any]) -> Sound:
+    times = {name: Fraction(stored[name]) for name in ("start_seconds", "end_seconds")}
+    return Sound(**{**stored, **times})
 
 
 def grown(pixels: int) -> int:

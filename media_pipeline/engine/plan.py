@@ -5,12 +5,25 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Self
 
+from media_pipeline.engine.audio_tracks import AudioTrack, make_audio_tracks, read_audio_tracks
 from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, grown, plain
 from media_pipeline.engine.filters import deinterlace_filter, picture_filters
 from media_pipeline.engine.grid import Grid, bound_repeats, choose_rate, make_grid
 from media_pipeline.engine.ladder import Rung, make_ladder
 
-__all__ = ["Chunk", "Film", "Grid", "Limits", "OnProgress", "Plan", "Rung", "Sound", "TextTrack", "make_plan"]
+__all__ = [
+    "AudioTrack",
+    "Chunk",
+    "Film",
+    "Grid",
+    "Limits",
+    "OnProgress",
+    "Plan",
+    "Rung",
+    "Sound",
+    "TextTrack",
+    "make_plan",
+]
 
 # A chunk holds as many frames as one of this rate and its length would: a job has its cost, and few frames are cheap.
 SLOWEST_CHUNK_RATE = Fraction(20)
@@ -33,7 +46,7 @@ class Plan:
     """All that the encode jobs and the packaging need to know; plain values, stored in the video's row.
 
     `width` and `height` are those of the source as shown. `deinterlace` and `filters` turn decoded pictures into
-    upright, progressive ones of the standard colours. `language` is the sound's, "" where it is not said.
+    upright, progressive ones of the standard colours. `language` is the default sound's, "" where it is not said.
     `whole_stream` is set where the film cannot be cut: its only piece is
     then the source itself, and this its video stream.
     """
@@ -52,6 +65,8 @@ class Plan:
     truncated: bool
     # Plans that were stored before this field have their pictures' size unchecked, as they had.
     decoded_pixels: int = grown(7680 * 4320)
+    # The default one first; as many as the film has sounds.
+    audio: tuple[AudioTrack, ...] = ()
 
     @property
     def rate(self) -> Fraction:
@@ -83,6 +98,7 @@ class Plan:
                 "grid": Grid(**{**grid, "rate": Fraction(grid["rate"])}),
                 "rungs": tuple(Rung(**rung) for rung in stored["rungs"]),
                 "chunks": tuple(Chunk(**chunk) for chunk in stored["chunks"]),
+                "audio": read_audio_tracks(stored),
             }
         )
 
@@ -115,6 +131,7 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
         has_audio=film.has_audio,
         truncated=film.truncated,
         decoded_pixels=grown(pixels),
+        audio=make_audio_tracks(film.sounds),
     )
 
 

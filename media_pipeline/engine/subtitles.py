@@ -8,13 +8,13 @@ import structlog
 
 from jobs.errors import Permanent
 from media_pipeline.engine.atomic import building
-from media_pipeline.engine.audio import in_step, read_sound
+from media_pipeline.engine.audio import IN_STEP, read_sound
 from media_pipeline.engine.cue_cleaning import clean, read_ass
 from media_pipeline.engine.cues import Cue, as_vtt, make_cues
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, text_budget, write_to
 from media_pipeline.engine.film import TextKind, TextTrack
 from media_pipeline.engine.languages import language_tag
-from media_pipeline.engine.plan import Film, OnProgress, Plan
+from media_pipeline.engine.plan import Film, OnProgress, Plan, Sound
 from media_pipeline.engine.reel import Reel
 from media_pipeline.engine.speech import SAMPLE_RATE, hear
 
@@ -53,7 +53,7 @@ def transcribe(  # noqa: PLR0913 - the film's three parts, then where to, told t
         with building(into) as folder:
             has_whole_text = any(track.kind != "forced" for track in _copy_texts(reel, folder))
             if film.sound and not has_whole_text:
-                _write_speech(reel, folder, on_progress, model)
+                _write_speech(reel, film.sound, folder, on_progress, model)
     on_progress(1.0)
     tracks = [Track.of(path) for path in into.glob("*.vtt")]
     # The first one is what a player shows unless told otherwise.
@@ -108,23 +108,22 @@ def _read_text(reel: Reel, text: TextTrack, folder: Path) -> list[Cue]:
         script.unlink(missing_ok=True)
 
 
-def _write_speech(reel: Reel, folder: Path, on_progress: OnProgress, model: str) -> None:
+def _write_speech(reel: Reel, sound: Sound, folder: Path, on_progress: OnProgress, model: str) -> None:
     wave = folder / "sound.wav"
     run_ffmpeg(
         [
-            *read_sound(reel.source, reel.film, reel.plan),
-            *("-af", in_step(SAMPLE_RATE), "-ac", "1", "-c:a", "pcm_s16le", write_to(wave)),
+            *read_sound(reel.source, sound, reel.plan, f"aresample={SAMPLE_RATE}:{IN_STEP}[sound]"),
+            *("-map", "[sound]", "-ac", "1", "-c:a", "pcm_s16le", write_to(wave)),
         ],
         budget=budget_for(reel.plan.duration_seconds, 1),
         beside=reel.into,
         seconds=reel.plan.duration_seconds,
         on_progress=lambda share: on_progress(LISTENING_SHARE * share),
     )
-    spoken = reel.film.sound.language if reel.film.sound else ""
     heard = hear(
         wave,
         model,
-        language_tag(spoken) if spoken else "",
+        language_tag(sound.language) if sound.language else "",
         lambda share: on_progress(LISTENING_SHARE + (1 - LISTENING_SHARE) * share),
     )
     wave.unlink()

@@ -1,4 +1,4 @@
-"""Step audio: the film's sound, once, as a rendition of its own."""
+"""Step audio: each audio track of the film, once, as a rendition of its own."""
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.engine.audio import encode_audio
@@ -10,7 +10,7 @@ AUDIO = "audio"
 
 
 def audio(video_id: str) -> None:
-    """Leave the sound encoded in the film's work folder. Twice: the folder is there, nothing is encoded."""
+    """Leave the audio tracks encoded in the film's work folder. Twice: the folder is there, nothing is encoded."""
     video = lifecycle.begin_step(video_id, StepName.AUDIO)
     if video is None:
         return

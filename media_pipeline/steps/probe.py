@@ -48,4 +48,5 @@ def _limits() -> Limits:
         max_frames=settings.VIDEO_MAX_FRAMES,
         free_pixels=settings.VIDEO_FREE_PIXELS,
         pixels_per_byte=settings.VIDEO_PIXELS_PER_BYTE,
+        max_audio_tracks=settings.VIDEO_MAX_AUDIO_TRACKS,
     )

@@ -8,10 +8,10 @@ import av
 
 from .picture import PICTURES_BESIDE, look, refuse_undecodable
 from .scan import Limits, refuse_long, refuse_work, scan
-from .sound import choose_sound, is_usable, zero
+from .sound import choose_sounds, describe_sounds, is_usable, zero
 from .source import Refused, open_source
 from .timing import timing
-from .tracks import describe, language
+from .tracks import describe
 
 # Containers whose header states a duration, written when the file was finished.
 STATING_DURATION = ("mov", "matroska", "avi", "asf", "flv")
@@ -37,16 +37,16 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         refuse_long(rows, videos[0].time_base, limits.max_seconds)
         film = describe(container, videos[0])
         film |= timing(rows, videos[0])
-        sounds = [
-            {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
-            for stream in audios
-        ]
+        described = describe_sounds(container)
     if film["video_end_seconds"] - film["video_start_seconds"] > limits.max_seconds:
         raise Refused("long")
     film |= look(path, formats, film["video_stream"], limits.max_pixels)
     refuse_work(film, limits, size)
-    sound = choose_sound(path, formats, sounds, spans)
-    film |= zero(film, sound)
+    sounds, warnings = choose_sounds(path, formats, described, spans, limits.max_audio_tracks)
+    sound = sounds[0] if sounds else None
+    film["sounds"] = sounds
+    film["start_seconds"] = zero(film, sound)
+    film["warnings"] = [*film.get("warnings", ()), *warnings]
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])
     if max(ends) - film["start_seconds"] > limits.max_seconds:
         raise Refused("long")

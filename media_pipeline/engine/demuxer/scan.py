@@ -26,6 +26,7 @@ class Limits(NamedTuple):
     max_frames: int
     free_pixels: int
     pixels_per_byte: int
+    max_audio_tracks: int
 
 
 def scan(

@@ -75,7 +75,7 @@ def a_film(*, seconds: int = 24, has_audio: bool = True) -> Film:
         start_seconds=Fraction(0),
         video_start_seconds=Fraction(0),
         video_end_seconds=end,
-        sound=Sound(1, "aac", "eng", Fraction(0), end) if has_audio else None,
+        sounds=(Sound(1, "aac", "eng", Fraction(0), end),) if has_audio else (),
         texts=(),
         in_one_piece=False,
         truncated=False,

@@ -32,7 +32,7 @@ def a_film(**fields) -> Film:
         "start_seconds": Fraction(0),
         "video_start_seconds": Fraction(0),
         "video_end_seconds": Fraction(60),
-        "sound": Sound(1, "aac", "eng", Fraction(0), Fraction(60)),
+        "sounds": (Sound(1, "aac", "eng", Fraction(0), Fraction(60)),),
         "texts": (),
         "in_one_piece": False,
         "truncated": False,
@@ -99,7 +99,7 @@ def test_every_rung_is_even_and_no_larger_than_the_source(width, height):
     chunk_seconds=st.floats(0.1, 60),
 )
 def test_chunks_cover_every_frame_once_and_begin_at_segments(seconds, rate, chunk_seconds):
-    plan = make_plan(a_film(video_end_seconds=seconds, sound=None, rate=rate), chunk_seconds)
+    plan = make_plan(a_film(video_end_seconds=seconds, sounds=(), rate=rate), chunk_seconds)
 
     ends = [chunk.first + chunk.frames for chunk in plan.chunks]
     assert [chunk.first for chunk in plan.chunks] == [0, *ends[:-1]]
@@ -125,8 +125,8 @@ def test_a_few_hundredths_of_padding_do_not_make_a_film_longer():
     padded = Sound(1, "aac", "", Fraction(0), Fraction(6005, 100))
     longer = Sound(1, "aac", "", Fraction(0), Fraction(61))
 
-    assert make_plan(a_film(sound=padded)).frames == 1800
-    assert make_plan(a_film(sound=longer)).frames == 1830
+    assert make_plan(a_film(sounds=(padded,))).frames == 1800
+    assert make_plan(a_film(sounds=(longer,))).frames == 1830
 
 
 HOURS = 3600
@@ -150,7 +150,7 @@ def test_what_people_have_is_planned_as_before(name):
         is_variable=is_variable,
         frames=frames,
         video_end_seconds=Fraction(seconds),
-        sound=None,
+        sounds=(),
     )
 
     plan = make_plan(film)
@@ -163,7 +163,7 @@ def test_what_people_have_is_planned_as_before(name):
 def test_a_second_of_a_thousand_frames_and_hours_of_nothing_are_little_work(size):
     width, height = size
     film = a_film(
-        width=width, height=height, rate=Fraction(1000), is_variable=True, frames=1000, sound=None,
+        width=width, height=height, rate=Fraction(1000), is_variable=True, frames=1000, sounds=(),
         video_end_seconds=Fraction(4 * HOURS),
     )  # fmt: skip
 
