@@ -23,10 +23,16 @@ WHOLE_KINDS = ("main", "dub")
 
 
 def is_usable(context: Any) -> bool:
-    """Return whether a sound has a decoder, and rate and channels that any recorder could have made."""
-    return (
-        context is not None and context.sample_rate in SAMPLE_RATES and 0 < context.channels <= MOST_CHANNELS
-    )
+    """Return whether a sound has a decoder, and rate and channels that any recorder could have made.
+
+    A sound that begins late in its file has neither yet.
+    """
+    return context is not None and is_likely(context.sample_rate or SAMPLE_RATES[0], context.channels or 1)
+
+
+def is_likely(rate: int, channels: int) -> bool:
+    """Return whether any recorder could have made this rate and number of channels."""
+    return rate in SAMPLE_RATES and 0 < channels <= MOST_CHANNELS
 
 
 def describe_sounds(container: Any) -> list[dict[str, Any]]:
@@ -122,7 +128,11 @@ def frames_of(path: str, formats: str, index: int) -> Iterator[Any]:
     with open_source(path, formats) as container:
         for packet in islice(packets_of(container, container.streams[index]), PACKETS_TRIED):
             try:
-                yield from (frame for frame in packet.decode() if frame.samples)
+                yield from (
+                    frame
+                    for frame in packet.decode()
+                    if frame.samples and is_likely(frame.sample_rate, frame.layout.nb_channels)
+                )
             except (av.FFmpegError, ValueError):
                 continue
 
