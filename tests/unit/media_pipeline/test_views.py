@@ -1,6 +1,8 @@
 """The video API from outside: shapes, states, and that everything is the owner's alone."""
 
 from base64 import b64encode
+from dataclasses import replace
+from fractions import Fraction
 from uuid import uuid4
 
 import pytest
@@ -11,8 +13,9 @@ from knox.models import AuthToken
 
 from accounts.models import Project
 from media_pipeline import storage
+from media_pipeline.engine.plan import Sound, make_plan
 from media_pipeline.models import StepName, Video, VideoState
-from tests.unit.media_pipeline.builders import a_resumable_upload, a_video, an_asset
+from tests.unit.media_pipeline.builders import a_film, a_resumable_upload, a_video, an_asset
 
 pytestmark = pytest.mark.django_db
 
@@ -316,8 +319,35 @@ def test_a_ready_film_shows_its_outputs(owner):
         "subtitles": [
             {"language": "en", "kind": "subtitles", "title": "English", "url": f"{base}/subtitles/en.vtt"}
         ],
+        "audio": [],
         "quality": {"vmaf": 91.2},
     }
+
+
+def test_each_audio_track_is_named_and_the_first_is_the_default(owner):
+    sounds = (
+        Sound(1, "aac", "eng", Fraction(0), Fraction(24)),
+        Sound(2, "aac", "deu", Fraction(0), Fraction(24), "Regie", "commentary"),
+    )
+    plan = make_plan(replace(a_film(), sounds=sounds))
+    video = a_video(owner, VideoState.READY, plan=plan.as_json())
+
+    outputs = client_of(owner).get(f"/api/videos/{video.pk}").json()["outputs"]
+
+    assert outputs["audio"] == [
+        {"language": "en", "title": "English", "kind": "main", "default": True},
+        {"language": "de", "title": "Deutsch (Regie)", "kind": "commentary", "default": False},
+    ]
+
+
+def test_a_video_of_the_last_release_has_its_one_audio_track(owner):
+    plan = make_plan(a_film()).as_json()
+    del plan["audio"]
+    video = a_video(owner, VideoState.READY, plan=plan)
+
+    outputs = client_of(owner).get(f"/api/videos/{video.pk}").json()["outputs"]
+
+    assert outputs["audio"] == [{"language": "en", "title": "English", "kind": "main", "default": True}]
 
 
 def test_a_ready_film_without_sound_has_those_outputs_empty(owner):

@@ -57,7 +57,9 @@ def sine(pitch: int, seconds: float = 4, rate: int = 48_000, layout: str = "ster
 
 
 def test_each_track_has_its_own_sound_and_the_length_of_the_picture(tmp_path):
-    source = source_of(tmp_path / "source.mkv", sine(300), sine(500, 1), sine(700, 9), sine(900, layout="mono"))
+    source = source_of(
+        tmp_path / "source.mkv", sine(300), sine(500, 1), sine(700, 9), sine(900, layout="mono")
+    )
 
     tracks = tracks_of(source, tmp_path)
 

@@ -2,8 +2,10 @@ import array
 import re
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import av
+import numpy as np
 import pytest
 
 from media_pipeline.engine.ffmpeg import ffmpeg_path
@@ -187,10 +189,131 @@ def test_a_silent_film_has_picture_alone(film_path, tmp_path, name):
         assert int(stream["nb_frames"]) == made.plan.frames
 
 
+# What the tracks of the source say of themselves: title, language, flags; the second one is the default.
+HOSTILE = 'A "quoted" & <b>odd</b>, title = $Number$\nURI="x"'
+TRACKS = [
+    ("Director's Commentary", "eng", "comment"),
+    ("", "deu", "default"),
+    ("", "eng", "dub"),
+    ("", "eng", "visual_impaired"),
+    (HOSTILE, "", "0"),
+]
+PITCHES = [300, 500, 700, 900, 1100]
+
+
+@pytest.fixture(scope="module")
+def dubbed(tmp_path_factory):
+    """A film with five audio tracks, each a tone of its own, all the way."""
+    work = tmp_path_factory.mktemp("dubbed")
+    source = work / "source.mkv"
+    tones = [part for hertz in PITCHES for part in ("-f", "lavfi", "-i", f"sine={hertz}:d=6:r=48000")]
+    maps = [part for number in range(len(TRACKS) + 1) for part in ("-map", number)]
+    flags = []
+    for number, (title, language, disposition) in enumerate(TRACKS):
+        flags += [
+            f"-metadata:s:a:{number}",
+            f"title={title}",
+            f"-metadata:s:a:{number}",
+            f"language={language}",
+        ]
+        flags += [f"-disposition:a:{number}", disposition]
+    ffmpeg(
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=30:d=6",
+            *tones,
+            *maps,
+            *OPEN_GOP,
+            *SOUND,
+            *flags,
+            source,
+        )
+    )
+    return make(source, work)
+
+
+def test_every_audio_track_is_a_rendition_and_the_flagged_one_is_the_default(dubbed):
+    lines = (dubbed.package / dubbed.packaged.hls).read_text().splitlines()
+
+    found = [dict(re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', line)) for line in lines if "TYPE=AUDIO" in line]
+    expected = [
+        ("audio", '"de"', "Deutsch", "YES", "YES"),
+        ("audio_2", '"en"', "English (Director's Commentary)", "NO", "NO"),
+        ("audio_3", '"en"', "English (dubbed)", "NO", None),
+        ("audio_4", '"en"', "English (audio description)", "NO", "YES"),
+        ("audio_5", None, "A 'quoted' & <b>odd</b>; title = $Number$ URI='x'", "NO", "YES"),
+    ]
+    assert [
+        (line["URI"], line.get("LANGUAGE"), line["NAME"], line["DEFAULT"], line.get("AUTOSELECT"))
+        for line in found
+    ] == [(f'"{name}.m3u8"', tag, f'"{title}"', *chosen) for name, tag, title, *chosen in expected]
+    assert [line.get("CHARACTERISTICS") for line in found] == [
+        *(None, None, None, '"public.accessibility.describes-video"', None)
+    ]
+
+
+def test_the_manifest_has_a_set_for_each_audio_track_with_role_and_label(dubbed):
+    manifest = ElementTree.parse(dubbed.package / dubbed.packaged.dash)  # noqa: S314 - we wrote it
+    names = {"": "urn:mpeg:dash:schema:mpd:2011"}
+    sets = [
+        found for found in manifest.iterfind(".//AdaptationSet", names) if found.get("contentType") == "audio"
+    ]
+
+    assert [
+        (
+            found.get("lang"),
+            found.findtext("Label", "", names),
+            _values(found, "Role"),
+            _values(found, "Accessibility"),
+        )
+        for found in sets
+    ] == [
+        ("de", "Deutsch", ["main"], []),
+        ("en", "English (Director's Commentary)", ["commentary"], []),
+        ("en", "English (dubbed)", ["dub"], []),
+        ("en", "English (audio description)", ["description"], ["1"]),
+        (None, "A 'quoted' & <b>odd</b>; title = $Number$ URI='x'", ["alternate"], []),
+    ]
+
+
+def _values(found: ElementTree.Element, name: str) -> list[str | None]:
+    return [each.get("value") for each in found.iterfind(name, {"": "urn:mpeg:dash:schema:mpd:2011"})]
+
+
+def test_each_rendition_plays_its_own_sound_and_the_files_the_default(dubbed):
+    wanted = [500, 300, 700, 900, 1100]
+
+    assert [_pitch(dubbed.package / f"{track.name}.m3u8") for track in dubbed.plan.audio] == wanted
+    for reader in (dubbed.packaged.hls, dubbed.packaged.dash):
+        assert [_pitch(dubbed.package / reader, number) for number in range(5)] == wanted
+    assert [_pitch(dubbed.package / name) for name in dubbed.packaged.mp4.values()] == [500]
+    assert not list(dubbed.package.glob(".*"))
+
+
+def test_each_rendition_is_as_long_as_the_picture(dubbed):
+    for track in dubbed.plan.audio:
+        seconds, names = _playlist(dubbed.package / f"{track.name}.m3u8")
+
+        assert sum(seconds) == pytest.approx(6, abs=0.03)
+        assert len(names) == 2
+
+
+def _pitch(path: Path, number: int = 0) -> int:
+    """Return the pitch of the second second of an audio stream, in Hz."""
+    command = [ffmpeg_path(), "-v", "fatal", "-i", str(path), "-map", f"0:a:{number}", "-ss", "1", "-t", "1"]
+    command += ["-ac", "1", "-ar", "8000", "-f", "f32le", "-"]
+    samples = np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, np.float32)
+    return round(float(np.abs(np.fft.rfft(samples)).argmax() * 8000 / len(samples)))
+
+
 FLASH_AND_BEEP = (
     "color=black:s=320x180:r=30:d=9,drawbox=0:0:320:180:white:fill:enable='lt(mod(t+1,2),0.1)'",
     "aevalsrc='if(lt(mod(t+1,2),0.1),sin(2*PI*1000*t),0)':s=48000:d=9",
 )
+# How much later the second track is: each has its own place on the clock.
+OTHER_LATER = 0.4
 ODDITIES = {
     "plain.mp4": (0, 0),
     "plain.ts": (0, 0),
@@ -202,22 +325,25 @@ ODDITIES = {
 
 @pytest.mark.parametrize("name", ODDITIES)
 def test_sound_and_picture_stay_together(tmp_path, name):
-    """Each flash has its beep: at the start, over the seams of chunks, at the end, in MP4 and in HLS."""
+    """Each flash has its beep: at the start, over the seams of chunks, at the end, in MP4 and in HLS, in each track."""
     picture_later, sound_later = ODDITIES[name]
     source = tmp_path / name
     picture, sound = FLASH_AND_BEEP
     ffmpeg(
         *("-itsoffset", picture_later, "-f", "lavfi", "-i", picture, "-itsoffset", sound_later),
-        *("-f", "lavfi", "-i", sound, "-map", "0:v", "-map", "1:a", *OPEN_GOP, *SOUND, source),
+        *("-f", "lavfi", "-i", sound, "-itsoffset", OTHER_LATER, "-f", "lavfi", "-i", sound),
+        *("-map", "0:v", "-map", "1:a", "-map", "2:a", *OPEN_GOP, *SOUND, source),
     )
 
     made = make(source, tmp_path)
 
-    for output in (made.package / "180.mp4", made.package / made.packaged.hls):
-        flashes, beeps = _flashes(output), _beeps(output)
+    master = made.package / made.packaged.hls
+    for output, number in ((made.package / "180.mp4", 0), (master, 0), (master, 1)):
+        flashes, beeps = _flashes(output), _beeps(output, number)
         assert len(flashes) == len(beeps) == 4
         apart = [beep - flash for flash, beep in zip(flashes, beeps, strict=True)]
-        assert apart == pytest.approx([sound_later - picture_later] * 4, abs=1.1 / 30)
+        later = OTHER_LATER if number else sound_later
+        assert apart == pytest.approx([later - picture_later] * 4, abs=1.1 / 30)
 
 
 def _flashes(path: Path) -> list[float]:
@@ -229,7 +355,7 @@ def _flashes(path: Path) -> list[float]:
     return _rising(bright, quiet_seconds=1)
 
 
-def _beeps(path: Path) -> list[float]:
+def _beeps(path: Path, number: int = 0) -> list[float]:
     command = [
         ffmpeg_path(),
         "-v",
@@ -238,7 +364,7 @@ def _beeps(path: Path) -> list[float]:
         "-i",
         str(path),
         "-map",
-        "0:a:0",
+        f"0:a:{number}",
         "-af",
         "aresample=async=1:first_pts=0",
     ]

@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import Permanent, Transient
 from media_pipeline.engine.plan import Film, Limits
 from media_pipeline.engine.probe import probe
-from tests.unit.media_pipeline.engine.films import OPEN_GOP, X264, ffmpeg, picture, tone
+from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, X264, ffmpeg, picture, tone
 from tests.unit.media_pipeline.engine.reading import LIMITS
 
 
@@ -216,7 +216,108 @@ def test_sound_that_cannot_be_decoded_leaves_a_silent_film(tmp_path):
     ffmpeg(*picture(2), *tone(2), *OPEN_GOP, "-c:a", "ac3", source)
     source.write_bytes(source.read_bytes().replace(b"ac-3", b"zzz9").replace(b"dac3", b"zzz3"))
 
-    assert probe(source, LIMITS).sound is None
+    film = probe(source, LIMITS)
+
+    assert film.sound is None
+    assert film.warnings == ("Audio track 1 cannot be decoded and was left out.",)
+
+
+def _with_tracks(path, *flags: str, titles: tuple[str, ...] = ()):
+    """Make a Matroska file with an audio track for each of `flags`."""
+    sounds = [part for _ in flags for part in tone(1)]
+    maps = [part for number in range(len(flags) + 1) for part in ("-map", number)]
+    said = [part for number, flag in enumerate(flags) for part in (f"-disposition:a:{number}", flag)]
+    said += [
+        part for number, text in enumerate(titles) for part in (f"-metadata:s:a:{number}", f"title={text}")
+    ]
+    ffmpeg(*picture(1), *sounds, *maps, *OPEN_GOP, *SOUND, *said, "-default_mode", "passthrough", path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("flags", "titles", "streams"),
+    [
+        (("0", "default", "0"), (), [2, 1, 3]),
+        (("0", "0"), (), [1, 2]),
+        (("default", "default"), (), [1, 2]),
+        # A Matroska track is flagged unless it says otherwise, a commentary too.
+        (("default+comment", "default"), (), [2, 1]),
+        (("default", "default"), ("Director's commentary", ""), [2, 1]),
+        # As broadcasts have it: the description first, and no flag for a default.
+        (("visual_impaired", "0"), (), [2, 1]),
+        (("comment", "visual_impaired"), (), [1, 2]),
+        (("0", "default+comment"), (), [2, 1]),
+    ],
+)
+def test_the_default_sound_is_the_one_that_a_player_would_choose(tmp_path, flags, titles, streams):
+    film = probe(_with_tracks(tmp_path / "source.mkv", *flags, titles=titles), LIMITS)
+
+    assert [sound.stream for sound in film.sounds] == streams
+    assert film.warnings == ()
+    assert Film.from_json(film.as_json()) == film
+
+
+def test_a_track_keeps_its_title_and_its_kind(tmp_path):
+    flags = ("default", "comment", "visual_impaired", "hearing_impaired", "dub")
+    film = probe(_with_tracks(tmp_path / "source.mkv", *flags, titles=("x" * 900, "Director")), LIMITS)
+    copied = tmp_path / "source.mp4"
+    ffmpeg(
+        "-i", tmp_path / "source.mkv", "-map", "0", "-c", "copy", "-metadata:s:a:1", "title=Director", copied
+    )
+
+    kinds = ["main", "commentary", "description", "enhanced-audio-intelligibility", "dub"]
+    assert [sound.kind for sound in film.sounds] == kinds
+    assert [sound.title for sound in film.sounds] == ["x" * 200, "Director", "", "", ""]
+    assert probe(copied, LIMITS).sounds[1].title == "Director"
+
+
+def test_a_track_that_cannot_be_decoded_is_left_out_and_the_next_is_the_default(tmp_path):
+    source = tmp_path / "source.mp4"
+    tracks = ("-map", "0", "-map", "1", "-map", "2", "-c:a:0", "ac3", "-c:a:1", "aac")
+    ffmpeg(*picture(1), *tone(1), *tone(1), *tracks, *OPEN_GOP, source)
+    source.write_bytes(source.read_bytes().replace(b"ac-3", b"zzz9").replace(b"dac3", b"zzz3"))
+
+    film = probe(source, LIMITS)
+
+    assert [sound.codec for sound in film.sounds] == ["aac"]
+    assert film.warnings == ("Audio track 1 cannot be decoded and was left out.",)
+
+
+def test_more_tracks_than_a_video_may_have_are_left_out(tmp_path):
+    source = _with_tracks(tmp_path / "source.mkv", "0", "0", "default", "0")
+
+    film = probe(source, Limits(max_audio_tracks=2))
+
+    assert [sound.stream for sound in film.sounds] == [3, 1]
+    assert film.warnings == ("Only 2 of the 4 audio tracks were kept.",)
+
+
+def test_a_sound_that_begins_far_behind_the_first_pictures_is_found(tmp_path):
+    """Its rate is not known yet where the streams are looked for: the first 20 MB of the file."""
+    source = tmp_path / "source.ts"
+    noise = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=8,noise=alls=60:allf=t")
+    bulky = ("-c:v", "libx264", "-preset", "ultrafast", "-b:v", "30M")
+    ffmpeg(*noise, "-itsoffset", 7, *tone(1), "-map", 0, "-map", 1, *bulky, *SOUND, source)
+
+    film = probe(source, LIMITS)
+
+    assert float(film.sounds[0].start_seconds) == pytest.approx(8.4, abs=0.05)
+    assert (film.start_seconds, film.warnings) == (film.video_start_seconds, ())
+
+
+@pytest.mark.parametrize(("later", "start"), [((0.5, 0.2), 0.2), ((0.2, 0.5), 0.5)])
+def test_the_default_sound_and_the_picture_decide_where_the_film_begins(tmp_path, later, start):
+    source = tmp_path / "source.mkv"
+    inputs = [part for seconds in later for part in ("-itsoffset", seconds, *tone(2))]
+    flags = ("-disposition:a:0", "0", "-disposition:a:1", "default", "-default_mode", "passthrough")
+    ffmpeg(
+        *("-itsoffset", 1.5, *picture(2), *inputs, "-map", 0, "-map", 1, "-map", 2, *OPEN_GOP),
+        *("-c:a", "pcm_s16le", *flags, "-avoid_negative_ts", "disabled", source),
+    )
+
+    film = probe(source, LIMITS)
+
+    assert float(film.start_seconds) == pytest.approx(start, abs=0.03)
 
 
 def test_probing_leaves_nothing_beside_the_source(film_path):
