@@ -61,9 +61,9 @@ def read_sound(source: Path, sound: Sound, plan: Plan, filters: str) -> list[str
 
 
 def _to_stereo(sound: Sound) -> str:
-    """Return the filter to stereo. Of many channels without places, the first two are left and right."""
+    """Return the filter to stereo. Of channels without places the first two are left and right, or the only one is."""
     steady = f"aresample={SAMPLE_RATE}:async=1:ochl=stereo"
-    return steady if sound.is_mixable else f"pan=stereo|c0=c0|c1=c1,{steady}"
+    return steady if sound.is_mixable else f"channelmap=0-FL|{min(sound.channels, 2) - 1}-FR:stereo,{steady}"
 
 
 def _fitting(plan: Plan) -> str:

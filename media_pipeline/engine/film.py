@@ -44,6 +44,7 @@ class Sound:
     end_seconds: Fraction
     title: str = ""
     kind: AudioKind = "main"
+    channels: int = 2
     is_mixable: bool = True
 
 

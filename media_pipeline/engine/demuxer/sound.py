@@ -18,6 +18,11 @@ SAMPLE_RATES, MOST_CHANNELS = range(4_000, 768_001), 64
 LONGEST_TITLE = 200
 COMMENTARY = re.compile(r"\bcommentar(y|ies)\b", re.IGNORECASE)
 DESCRIPTION = re.compile(r"\b(audio description|descriptive audio)\b", re.IGNORECASE)
+# Labels of channels that have no place in a room, as libav writes them in a layout's name.
+NO_PLACE = re.compile(r"\((?:.*\+)?(?:UNSD|UNK|NONE|USR)")
+# PyAV 18 frees the list of a layout that has one (channels in an order of their own, or without a place) each time
+# that it has shown the layout, and the process dies. What is kept here is never freed: this process ends soon.
+never_freed: list[Any] = []
 # The kinds whose track is the sound of the video as most people want to hear it.
 WHOLE_KINDS = ("main", "dub")
 
@@ -27,7 +32,11 @@ def is_usable(context: Any) -> bool:
 
     A sound that begins late in its file has neither yet.
     """
-    return context is not None and is_likely(context.sample_rate or SAMPLE_RATES[0], context.channels or 1)
+    if context is None:
+        return False
+    layout = context.layout
+    never_freed.append(layout)
+    return is_likely(context.sample_rate or SAMPLE_RATES[0], layout.nb_channels or 1)
 
 
 def is_likely(rate: int, channels: int) -> bool:
@@ -85,12 +94,12 @@ def choose_sounds(
         if len(kept) == most:
             warnings.append(f"Only {most} of the {len(present)} audio tracks were kept.")
             break
-        mixes = listen(path, formats, sound["stream"]) if sound["is_usable"] else None
-        if mixes is None:
+        heard = listen(path, formats, sound["stream"]) if sound["is_usable"] else None
+        if heard is None:
             warnings.append(f"Audio track {sound['number']} cannot be decoded and was left out.")
             continue
         start, end = spans[sound["stream"]]
-        kept.append({**sound, "start_seconds": start, "end_seconds": end, "is_mixable": mixes})
+        kept.append({**sound, "start_seconds": start, "end_seconds": end, **heard})
     return [as_found(sound) for sound in default_first(kept)], warnings
 
 
@@ -109,18 +118,24 @@ def as_found(sound: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in sound.items() if name not in ("number", "is_default", "is_usable")}
 
 
-def listen(path: str, formats: str, index: int) -> bool | None:
-    """Return None where the first packets of the sound decode to nothing, else whether they mix down to stereo.
+def listen(path: str, formats: str, index: int) -> dict[str, Any] | None:
+    """Return the number of channels and whether they mix down to stereo, None where nothing can be decoded.
 
     More channels than any layout has, without a word on where each belongs, cannot be mixed.
     """
-    for frame in frames_of(path, formats, index):
-        try:
-            av.AudioResampler("fltp", "stereo").resample(frame)
-        except (av.FFmpegError, ValueError):
-            return False
-        return True
-    return None
+    frame = next(frames_of(path, formats, index), None)
+    return None if frame is None else {"channels": frame.layout.nb_channels, "is_mixable": mixes(frame)}
+
+
+def mixes(frame: Any) -> bool:
+    """Return whether the frame's channels have places, so that stereo can be made of them."""
+    if "(" in frame.layout.name:
+        return NO_PLACE.search(frame.layout.name) is None
+    try:
+        av.AudioResampler("fltp", "stereo").resample(frame)
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def frames_of(path: str, formats: str, index: int) -> Iterator[Any]:
@@ -128,13 +143,15 @@ def frames_of(path: str, formats: str, index: int) -> Iterator[Any]:
     with open_source(path, formats) as container:
         for packet in islice(packets_of(container, container.streams[index]), PACKETS_TRIED):
             try:
-                yield from (
-                    frame
-                    for frame in packet.decode()
-                    if frame.samples and is_likely(frame.sample_rate, frame.layout.nb_channels)
-                )
+                frames = packet.decode()
             except (av.FFmpegError, ValueError):
                 continue
+            never_freed.append(frames)
+            yield from (
+                frame
+                for frame in frames
+                if frame.samples and is_likely(frame.sample_rate, frame.layout.nb_channels)
+            )
 
 
 def zero(film: dict[str, Any], sound: dict[str, Any] | None) -> Fraction:

@@ -1,5 +1,6 @@
 """Audio tracks, as files have them and as they come out: in time, as long as the picture, and audible."""
 
+import struct
 import subprocess
 from pathlib import Path
 
@@ -106,6 +107,42 @@ def test_of_many_channels_without_places_two_are_heard(tmp_path, count):
     (track,) = tracks_of(source, tmp_path)
 
     assert tones(track) == [300] * 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_channels_that_a_camera_labels_as_unused_are_heard(tmp_path, count):
+    """PyAV frees the layout of such channels twice: the file was called broken."""
+    encoder = ("pcm_s16le", "-af", f"aformat=channel_layouts={count}c")
+    source = unlabelled(source_of(tmp_path / "source.mov", sine(300), encoder=encoder), count)
+
+    (track,) = tracks_of(source, tmp_path)
+
+    assert tones(track) == [300] * 8
+    assert [(sound.channels, sound.is_mixable) for sound in probe(source, LIMITS).sounds] == [(count, False)]
+    left, right = samples_of(tmp_path / "audio" / "audio.mp4", channels=2).reshape(-1, 2).T
+    assert np.abs(right).max() == pytest.approx(np.abs(left).max(), rel=0.1)
+
+
+def unlabelled(movie: Path, count: int) -> Path:
+    """Put a layout box into the movie's sample description of sound that labels each channel as unused (0)."""
+    content = bytearray(movie.read_bytes())
+    labels = struct.pack(">III", 0, 0, count) + bytes(20 * count)
+    box = struct.pack(">I4s", 12 + len(labels), b"chan") + bytes(4) + labels
+    entry = content.rindex(b"stsd") + 12
+    old = content.find(b"chan", entry) - 4
+    # A stereo movie has no such box.
+    start = old if old > 0 else entry + int.from_bytes(content[entry : entry + 4])
+    end = start + (int.from_bytes(content[start : start + 4]) if old > 0 else 0)
+    content[start:end] = box
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"):
+        _grow(content, content.rindex(name) - 4, len(box) - (end - start))
+    _grow(content, entry, len(box) - (end - start))
+    movie.write_bytes(content)
+    return movie
+
+
+def _grow(content: bytearray, place: int, by: int) -> None:
+    content[place : place + 4] = struct.pack(">I", int.from_bytes(content[place : place + 4]) + by)
 
 
 def test_loud_surround_is_not_clipped_and_dialogue_stays_audible(tmp_path):
