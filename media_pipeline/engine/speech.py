@@ -1,6 +1,7 @@
 """The gateway to Whisper: words out of a wave file."""
 
 import wave
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,10 @@ STRETCH_SECONDS, SEARCH_SECONDS, QUIET_SECONDS = 600, 30, 0.5
 NO_SPEECH, UNSURE, REPETITIVE = 0.6, -0.7, 2.4
 # Below this the words are guesses: another language, music, noise.
 GIBBERISH = -1.0
+
+# Pauses of this length are seen between words; a word that begins further before its voice begins with the voice.
+# Nearer than that Whisper was the better of the two, when measured.
+PAUSE_MILLISECONDS, EARLY_SECONDS = 300, 0.2
 
 Samples = npt.NDArray[np.float32]
 
@@ -60,11 +65,15 @@ def hear(sound: Path, model: str, language: str, on_progress: OnProgress) -> Hea
             word_timestamps=True,
         )
         asked = asked or found.language
+        voiced = _voiced(samples)
         for segment in segments:
             on_progress(min(1.0, (offset + segment.end) / total))
             if _is_speech(segment):
                 certainties.append(segment.avg_logprob)
-                words += [Word(word.word, offset + word.start, offset + word.end) for word in segment.words]
+                words += [
+                    Word(word.word, offset + _first_voice(word, voiced), offset + word.end)
+                    for word in segment.words
+                ]
     if not certainties or median(certainties) < GIBBERISH:
         return Heard(asked or UNKNOWN, ())
     return Heard(asked or UNKNOWN, tuple(words))
@@ -88,6 +97,25 @@ def _packaged_model() -> str:
 def _is_speech(segment: Any) -> bool:
     is_silence = segment.no_speech_prob > NO_SPEECH and segment.avg_logprob < UNSURE
     return not is_silence and segment.compression_ratio <= REPETITIVE
+
+
+def _voiced(samples: Samples) -> list[tuple[float, float]]:
+    """Return from when to when somebody speaks, in seconds, in order."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps  # noqa: PLC0415 - see _load
+
+    options = VadOptions(speech_pad_ms=0, min_silence_duration_ms=PAUSE_MILLISECONDS)
+    spans = get_speech_timestamps(samples, options)
+    return [(span["start"] / SAMPLE_RATE, span["end"] / SAMPLE_RATE) for span in spans]
+
+
+def _first_voice(word: Any, voiced: list[tuple[float, float]]) -> float:
+    """Return when the word begins: not before the voice.
+
+    Whisper hears 0.4 s of the silence before each passage too, and lets the first word begin with it.
+    """
+    place = bisect_right(voiced, word.start, key=lambda span: span[1])
+    is_early = place < len(voiced) and word.start + EARLY_SECONDS < voiced[place][0] < word.end
+    return voiced[place][0] if is_early else float(word.start)
 
 
 def _stretches(sound: Path) -> Iterator[tuple[float, Samples, float]]:
