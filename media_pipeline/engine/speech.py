@@ -34,7 +34,10 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Words in the order spoken; none where nobody speaks, or not a language that the model knows."""
+    """Words in the order spoken; none where nobody speaks, or not a language that the model knows.
+
+    `language` is the tag of the audio track, or what the model detected where that says none.
+    """
 
     language: str
     words: tuple[Word, ...]
@@ -53,6 +56,7 @@ def hear(sound: Path, model: str, language: str, on_progress: OnProgress) -> Hea
         return Heard(language, ())
     # A language that the model does not know by name is detected, as one that is not named is.
     asked = spoken if spoken in whisper.supported_languages else "en" if only_english else None
+    said = language if asked == spoken else asked
     words: list[Word] = []
     certainties: list[float] = []
     for offset, samples, total in _stretches(sound):
@@ -64,19 +68,20 @@ def hear(sound: Path, model: str, language: str, on_progress: OnProgress) -> Hea
             condition_on_previous_text=False,
             word_timestamps=True,
         )
-        asked = asked or found.language
         voiced = _voiced(samples)
         for segment in segments:
             on_progress(min(1.0, (offset + segment.end) / total))
             if _is_speech(segment):
+                # A stretch in which nobody speaks has no language.
+                asked = asked or found.language
                 certainties.append(segment.avg_logprob)
                 words += [
                     Word(word.word, offset + _first_voice(word, voiced), offset + word.end)
                     for word in segment.words
                 ]
     if not certainties or median(certainties) < GIBBERISH:
-        return Heard(asked or UNKNOWN, ())
-    return Heard(asked or UNKNOWN, tuple(words))
+        words = []
+    return Heard(said or asked or UNKNOWN, tuple(words))
 
 
 @cache

@@ -64,7 +64,7 @@ def test_cues_are_in_time_with_the_sound(tmp_path):
     (track,) = _transcribe(late, tmp_path / "subtitles")
 
     seconds = float(re.findall(r"00:00:(\d\d\.\d{3}) -->", track.path.read_text())[0])
-    assert seconds == pytest.approx(2.55, abs=0.4)
+    assert seconds == pytest.approx(2.91, abs=0.15)
 
 
 @pytest.mark.parametrize("sound", ["anullsrc=r=48000", "sine=440", "anoisesrc=c=pink:a=0.3"])
