@@ -5,9 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from media_pipeline.engine.atomic import building
+from media_pipeline.engine.audio_tracks import DEFAULT_NAME
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.plan import Film, OnProgress, Plan, Sound
 
+# The default track's file.
+AUDIO_NAME = f"{DEFAULT_NAME}.mp4"
 SAMPLE_RATE = 48_000
 # Fills gaps with silence and cuts what lies before zero, so that sound keeps time.
 IN_STEP = "async=1:first_pts=0"

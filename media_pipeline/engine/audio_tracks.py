@@ -9,6 +9,8 @@ from media_pipeline.engine.film import AudioKind, Sound
 from media_pipeline.engine.languages import UNKNOWN, language_name, language_tag
 
 LONGEST_TITLE = 80
+# The name of the default track.
+DEFAULT_NAME = "audio"
 KINDS: dict[AudioKind, str] = {
     "main": "",
     "dub": "dubbed",
@@ -62,7 +64,7 @@ def clean_title(title: str) -> str:
 
 
 def _name(number: int) -> str:
-    return "audio" if number == 1 else f"audio_{number}"
+    return DEFAULT_NAME if number == 1 else f"{DEFAULT_NAME}_{number}"
 
 
 def _title(sound: Sound, tag: str, count: int) -> str:

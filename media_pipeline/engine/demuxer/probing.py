@@ -8,7 +8,7 @@ import av
 
 from .picture import PICTURES_BESIDE, look, refuse_undecodable
 from .scan import Limits, refuse_long, refuse_work, scan
-from .sound import choose_sounds, describe_sounds, is_usable, zero
+from .sound import choose_sounds, describe_sounds, may_be_usable, zero
 from .source import Refused, open_source
 from .timing import timing
 from .tracks import describe
@@ -29,7 +29,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         if not videos:
             raise Refused("picture")
         refuse_undecodable(videos[0], limits.max_pixels)
-        audios = [stream for stream in container.streams.audio if is_usable(stream.codec_context)]
+        audios = [stream for stream in container.streams.audio if may_be_usable(stream.codec_context)]
         rows, spans, complete = scan(container, videos[0], audios, limits)
         stated = Fraction(container.duration or 0, av.time_base)
         if not any(shown for _, _, shown, _ in rows):

@@ -28,15 +28,22 @@ WHOLE_KINDS = ("main", "dub")
 
 
 def is_usable(context: Any) -> bool:
-    """Return whether a sound has a decoder, and rate and channels that any recorder could have made.
+    """Return whether a sound has a decoder, and rate and channels that any recorder could have made."""
+    return context is not None and is_likely(context.sample_rate, channels_of(context))
 
-    A sound that begins late in its file has neither yet.
-    """
-    if context is None:
-        return False
+
+def may_be_usable(context: Any) -> bool:
+    """Return the same, also for a sound that begins so late in its file that rate and channels are not known yet."""
+    return context is not None and is_likely(
+        context.sample_rate or SAMPLE_RATES[0], channels_of(context) or 1
+    )
+
+
+def channels_of(context: Any) -> int:
+    """Return the number of channels, 0 where it is not known."""
     layout = context.layout
     never_freed.append(layout)
-    return is_likely(context.sample_rate or SAMPLE_RATES[0], layout.nb_channels or 1)
+    return int(layout.nb_channels)
 
 
 def is_likely(rate: int, channels: int) -> bool:
@@ -55,7 +62,7 @@ def describe_sounds(container: Any) -> list[dict[str, Any]]:
             "title": title(stream.metadata),
             "kind": kind(stream.disposition, title(stream.metadata)),
             "is_default": bool(stream.disposition & Disposition.default),
-            "is_usable": is_usable(stream.codec_context),
+            "is_usable": may_be_usable(stream.codec_context),
         }
         for number, stream in enumerate(container.streams.audio, 1)
     ]
