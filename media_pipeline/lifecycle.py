@@ -1,5 +1,7 @@
 """A film from its first job to its end: steps begin and end; it gets ready, fails, is cancelled, retried."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -18,7 +20,7 @@ from jobs.enqueue import enqueue
 from jobs.judge import Fate
 from jobs.models import JobError
 from media_pipeline import pipeline, progress, queries, quotas
-from media_pipeline.engine.plan import Film, Plan
+from media_pipeline.engine.plan import AudioTrack, Film, Plan
 from media_pipeline.errors import WrongState
 from media_pipeline.models import TRANSITIONS, Asset, Chunk, Step, StepName, StepState, Video, VideoState
 
@@ -78,6 +80,19 @@ def end_step(video_id: str, name: StepName, assets: list[Asset] | None = None) -
         return False
     Asset.objects.bulk_create(assets or [], ignore_conflicts=True)
     return _mark_done(video_id, [name])
+
+
+@transaction.atomic
+def end_audio(video_id: str, left_out: Collection[AudioTrack]) -> bool:
+    """Mark the audio step as done, and take the tracks `left_out` from the plan. Twice: the plan stays as it is."""
+    video = queries.locked(video_id)
+    if video is None or video.is_final:
+        return False
+    if left_out and video.plan is not None:
+        plan = Plan.from_json(video.plan)
+        kept = tuple(track for track in plan.audio if track not in left_out)
+        Video.objects.filter(pk=video_id).update(plan=replace(plan, audio=kept).as_json())
+    return _mark_done(video_id, [StepName.AUDIO])
 
 
 @transaction.atomic

@@ -4,10 +4,16 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import structlog
+
+from jobs.errors import Permanent
 from media_pipeline.engine.atomic import building
-from media_pipeline.engine.audio_tracks import DEFAULT_NAME
+from media_pipeline.engine.audio_tracks import DEFAULT_NAME, AudioTrack, make_audio_tracks
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.plan import Film, OnProgress, Plan, Sound
+from media_pipeline.engine.reel import Reel
+
+log = structlog.get_logger(__name__)
 
 # The default track's file.
 AUDIO_NAME = f"{DEFAULT_NAME}.mp4"
@@ -20,30 +26,56 @@ LIMITER = "alimiter=limit=1:level=0:latency=1"
 
 
 def encode_audio(source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress) -> None:
-    """Write one MP4 for each audio track of the plan into `into`: AAC, stereo, from the film's zero to its end.
+    """Write one MP4 for each audio track into `into`: AAC, stereo, from the film's zero to its end.
 
-    Silence where the source has none. Each in one run, for encoding chunk by chunk adds priming and padding at each
-    seam. Twice: returns at once where `into` exists.
+    Silence where the source has none. A track other than the default that cannot be converted is left out. Each in
+    one run, for encoding chunk by chunk adds priming and padding at each seam. Twice: returns at once where `into`
+    exists.
     """
     if into.exists():
         return
-    count = len(film.sounds)
+    # Not the plan's: that has lost the tracks which an earlier run left out.
+    tracks = make_audio_tracks(film.sounds)
     with building(into) as folder:
-        for number, (sound, track) in enumerate(zip(film.sounds, plan.audio, strict=True)):
-            run_ffmpeg(
-                [
-                    *read_sound(
-                        source, sound, plan, f"aresample={SAMPLE_RATE}:{IN_STEP},{_fitting(plan)}[sound]"
-                    ),
-                    *("-map", "[sound]", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", str(SAMPLE_RATE)),
-                    *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
-                    *("-movflags", "+faststart", write_to(folder / track.file)),
-                ],
-                budget=budget_for(plan.duration_seconds, 1),
-                beside=into,
-                seconds=plan.duration_seconds,
-                on_progress=_part(on_progress, number, count),
-            )
+        for number, (sound, track) in enumerate(zip(film.sounds, tracks, strict=True)):
+            try:
+                _encode_track(
+                    Reel(source, film, plan, into),
+                    sound,
+                    folder / track.file,
+                    _part(on_progress, number, len(tracks)),
+                )
+            except Permanent as error:
+                if number == 0:
+                    raise
+                log.warning("audio_track_left_out", track=track.name, reason=str(error))
+                (folder / track.file).unlink(missing_ok=True)
+
+
+def left_out(plan: Plan, folder: Path) -> list[AudioTrack]:
+    """Return the tracks of the plan that `encode_audio` left out of `folder`."""
+    return [track for track in plan.audio if not (folder / track.file).exists()]
+
+
+def _encode_track(reel: Reel, sound: Sound, target: Path, on_progress: OnProgress) -> None:
+    seconds = reel.plan.duration_seconds
+    run_ffmpeg(
+        [
+            *read_sound(
+                reel.source,
+                sound,
+                reel.plan,
+                f"aresample={SAMPLE_RATE}:{IN_STEP},{_fitting(reel.plan)}[sound]",
+            ),
+            *("-map", "[sound]", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", str(SAMPLE_RATE)),
+            *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"),
+            *("-movflags", "+faststart", write_to(target)),
+        ],
+        budget=budget_for(seconds, 1),
+        beside=reel.into,
+        seconds=seconds,
+        on_progress=on_progress,
+    )
 
 
 def read_sound(source: Path, sound: Sound, plan: Plan, filters: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Step audio: each audio track of the film, once, as a rendition of its own."""
 
 from media_pipeline import lifecycle, progress, storage
-from media_pipeline.engine.audio import encode_audio
+from media_pipeline.engine.audio import encode_audio, left_out
 from media_pipeline.models import StepName
 from media_pipeline.plans import film_of, plan_of
 from media_pipeline.steps.made import made
@@ -10,7 +10,10 @@ AUDIO = "audio"
 
 
 def audio(video_id: str) -> None:
-    """Leave the audio tracks encoded in the film's work folder. Twice: the folder is there, nothing is encoded."""
+    """Leave the audio tracks encoded in the film's work folder; those that cannot be are no longer planned.
+
+    Twice: the folder is there, nothing is encoded.
+    """
     video = lifecycle.begin_step(video_id, StepName.AUDIO)
     if video is None:
         return
@@ -23,4 +26,4 @@ def audio(video_id: str) -> None:
             into,
             progress.reporter(video_id, StepName.AUDIO),
         )
-    lifecycle.end_step(video_id, StepName.AUDIO)
+    lifecycle.end_audio(video_id, left_out(plan_of(video), into))

@@ -1,5 +1,8 @@
 """Steps begin and end, films get ready, fail, are cancelled and retried; each run twice."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import pytest
 from django.utils import timezone
 
@@ -8,7 +11,7 @@ from accounts.models import WebhookEvent
 from jobs.models import Job, JobError
 from jobs.states import JobState
 from media_pipeline import lifecycle, queries
-from media_pipeline.engine.plan import Plan, make_plan
+from media_pipeline.engine.plan import Plan, Sound, make_plan
 from media_pipeline.erase import delete_video
 from media_pipeline.errors import WrongState
 from media_pipeline.models import Asset, Chunk, Step, StepName, StepState, Video, VideoState
@@ -133,6 +136,20 @@ def test_a_step_ended_twice_records_its_files_once(owner):
 
     assert (first, second) == (True, False)
     assert Asset.objects.filter(video=video).count() == 1
+
+
+def test_audio_tracks_that_were_left_out_are_no_longer_planned(owner):
+    sound = Sound(1, "aac", "eng", Fraction(0), Fraction(24))
+    film = replace(a_film(), sounds=(sound, replace(sound, stream=2), replace(sound, stream=3)))
+    plan = make_plan(film)
+    video = a_video(owner, VideoState.PROCESSING, film=film.as_json(), plan=plan.as_json())
+
+    ended = [lifecycle.end_audio(str(video.pk), [plan.audio[1]]) for _ in range(2)]
+
+    video.refresh_from_db()
+    assert ended == [True, False]
+    assert Plan.from_json(video.plan) == replace(plan, audio=(plan.audio[0], plan.audio[2]))
+    assert Step.objects.get(video=video, name=StepName.AUDIO).state == StepState.DONE
 
 
 def test_the_last_chunk_ends_the_encode_step(owner):

@@ -8,7 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from media_pipeline.engine.audio import encode_audio
+from jobs.errors import Permanent
+from media_pipeline.engine import audio
+from media_pipeline.engine.audio import encode_audio, left_out
 from media_pipeline.engine.ffmpeg import ffmpeg_path
 from media_pipeline.engine.plan import Film, make_plan
 from media_pipeline.engine.probe import probe
@@ -204,6 +206,43 @@ def _packets(path: Path, stream: int) -> list[tuple[int, int]]:
     with av.open(str(path)) as container:
         packets = container.demux(container.streams[stream])
         return [(packet.pos, packet.size) for packet in packets if packet.size]
+
+
+@pytest.fixture
+def with_a_bad_track(tmp_path, monkeypatch):
+    """Three tracks, of which the filters of one fail, by its number."""
+    source = source_of(tmp_path / "source.mkv", sine(300), sine(500), sine(700))
+
+    def make(number: int) -> tuple[Path, Film]:
+        film = probe(source, LIMITS)
+        bad = film.sounds[number].stream
+        usual = audio._to_stereo
+        monkeypatch.setattr(
+            audio, "_to_stereo", lambda sound: "pan=stereo|c0=c99" if sound.stream == bad else usual(sound)
+        )
+        return source, film
+
+    return make
+
+
+def test_a_track_that_cannot_be_converted_is_left_out(tmp_path, with_a_bad_track):
+    source, film = with_a_bad_track(1)
+    plan = make_plan(film)
+
+    encode_audio(source, film, plan, tmp_path / "audio", nothing)
+
+    assert sorted(path.name for path in (tmp_path / "audio").iterdir()) == ["audio.mp4", "audio_3.mp4"]
+    assert left_out(plan, tmp_path / "audio") == [plan.audio[1]]
+    assert tones(samples_of(tmp_path / "audio" / "audio_3.mp4")) == [700] * 8
+
+
+def test_a_default_track_that_cannot_be_converted_fails_the_step(tmp_path, with_a_bad_track):
+    source, film = with_a_bad_track(0)
+
+    with pytest.raises(Permanent):
+        encode_audio(source, film, make_plan(film), tmp_path / "audio", nothing)
+
+    assert not (tmp_path / "audio").exists()
 
 
 def test_progress_rises_over_all_tracks(tmp_path):
