@@ -1,13 +1,18 @@
 """Each step on a real film, run twice: the same files, the same rows, nothing done again."""
 
+import re
+
 import pytest
 
 from jobs.errors import Permanent, Transient
 from jobs.models import Job
 from media_pipeline import lifecycle, storage, tasks
+from media_pipeline.engine import audio as audio_engine
 from media_pipeline.engine.plan import Plan
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState
+from media_pipeline.plans import audio_tracks_of
 from tests.unit.media_pipeline.builders import a_film_file, a_video, kept_everywhere
+from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, ffmpeg, picture, tone
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +133,32 @@ def test_package_and_finish(probed, django_capture_on_commit_callbacks):
     assert {"hls", "dash", "mp4", "poster", "thumbnail", "storyboard"} <= kinds
     assert not (storage.film_folder(probed.pk) / "work").exists()
     assert probed.vmaf is None or 0 <= probed.vmaf <= 100
+
+
+def test_the_audio_tracks_that_are_listed_are_those_that_play(owner, tmp_path, monkeypatch):
+    """Three tracks, of which one cannot be converted: a part of a video that fails never fails the video."""
+    source = tmp_path / "film.mkv"
+    maps = ("-map", 0, "-map", 1, "-map", 2, "-map", 3)
+    ffmpeg(*picture(1), *tone(1), *tone(1), *tone(1), *maps, *OPEN_GOP, *SOUND, source)
+    video = a_video(owner)
+    storage.source(video.pk).write_bytes(source.read_bytes())
+    lifecycle.start(video)
+    tasks.probe(str(video.pk))
+    usual = audio_engine._to_stereo
+    monkeypatch.setattr(
+        audio_engine, "_to_stereo", lambda sound: "pan=nowhere" if sound.stream == 2 else usual(sound)
+    )
+
+    tasks.encode(str(video.pk), 0)
+    tasks.audio(str(video.pk))
+    tasks.package(str(video.pk))
+
+    video.refresh_from_db()
+    names = [track.name for track in audio_tracks_of(video)]
+    master = (storage.output_folder(video.pk, "film") / "master.m3u8").read_text()
+    assert names == ["audio", "audio_3"]
+    assert re.findall(r'TYPE=AUDIO,URI="(.*?)\.m3u8"', master) == names
+    assert states_of(video)["package"] == StepState.DONE
 
 
 def test_each_step_may_run_on_another_machine(bucket, video, move):
