@@ -42,11 +42,11 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         raise Refused("long")
     film |= look(path, formats, film["video_stream"], limits.max_pixels)
     refuse_work(film, limits, size)
-    sounds, warnings = choose_sounds(path, formats, described, spans, limits.max_audio_tracks)
+    sounds, left_out = choose_sounds(path, formats, described, spans, limits.max_audio_tracks)
     sound = sounds[0] if sounds else None
     film["sounds"] = sounds
     film["start_seconds"] = zero(film, sound)
-    film["warnings"] = [*film.get("warnings", ()), *warnings]
+    film["warnings"] = [*film.get("warnings", ()), *left_out]
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])
     if max(ends) - film["start_seconds"] > limits.max_seconds:
         raise Refused("long")
