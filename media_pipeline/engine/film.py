@@ -57,6 +57,7 @@ class Film:
 
     Times are seconds on the source's own clock. `start_seconds` is the film's zero: where the first picture or
     sound is. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio.
+    `rotation` is counter-clockwise; a `mirrored` picture is flipped left to right before it is turned.
     `key_gap_seconds` is the mean distance of key frames that decode by themselves.
     """
 
@@ -83,6 +84,7 @@ class Film:
     texts: tuple[TextTrack, ...]
     in_one_piece: bool
     truncated: bool
+    mirrored: bool = False
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
 

@@ -2,8 +2,16 @@
 
 from media_pipeline.engine.film import Film
 
-# PyAV gives the turn counter-clockwise; compared with ffmpeg's own autorotate by frame hash.
-TURNS = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}
+# By rotation (counter-clockwise) and whether the picture is mirrored first.
+TURNS = {
+    (90, False): "transpose=cclock",
+    (180, False): "hflip,vflip",
+    (270, False): "transpose=clock",
+    (0, True): "hflip",
+    (90, True): "transpose=cclock_flip",
+    (180, True): "vflip",
+    (270, True): "transpose=clock_flip",
+}
 # A turned picture must not tell the next reader to turn it again (PNG and MP4 would carry that on).
 FORGET_TURN = "sidedata=mode=delete:type=DISPLAYMATRIX"
 TRANSFER_NAMES = {"pq": "smpte2084", "hlg": "arib-std-b67"}
@@ -24,8 +32,9 @@ def picture_filters(film: Film) -> str:
     They are explicit, not left to ffmpeg: a piece cut out of the film carries neither rotation nor HDR data, and a
     picture without tags would be taken for another colour space on each rung, judged by its size.
     """
-    turn = (TURNS[film.rotation], FORGET_TURN) if film.rotation in TURNS else ()
-    return ",".join((_colours(film), STANDARD_TAGS, *turn))
+    turn = TURNS.get((film.rotation, film.mirrored))
+    upright = (turn, FORGET_TURN) if turn else ()
+    return ",".join((_colours(film), STANDARD_TAGS, *upright))
 
 
 def _colours(film: Film) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from .orientation import orientation
 from .source import Refused, open_source, packets_of
 
 KEY_FRAMES_TRIED = 3
@@ -41,7 +42,7 @@ def look(path: str, formats: str, index: int, max_pixels: int) -> dict[str, Any]
         "width": frame.width,
         "height": frame.height,
         "sample_aspect": aspect if aspect and 1 / WIDEST_ASPECT <= aspect <= WIDEST_ASPECT else Fraction(1),
-        "rotation": round(frame.rotation / 90) % 4 * 90,
+        **orientation(frame),
         "interlaced": any(candidate.interlaced_frame for candidate, _ in frames),
         "transfer": TRANSFERS.get(int(frame.color_trc), "sdr"),
         "colour_space": colour_space(frame),
