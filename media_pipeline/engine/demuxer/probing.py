@@ -6,7 +6,8 @@ from typing import Any
 
 import av
 
-from .picture import PICTURES_BESIDE, look, refuse_undecodable
+from .choice import choose_picture
+from .picture import look
 from .scan import Limits, refuse_long, refuse_work, scan
 from .sound import choose_sound, is_usable, zero
 from .source import Refused, open_source
@@ -25,18 +26,15 @@ def probe(path: str, formats: str, limits: dict[str, Any]) -> dict[str, Any]:
 def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
     size = Path(path).stat().st_size
     with open_source(path, formats) as container:
-        videos = [stream for stream in container.streams.video if not stream.disposition & PICTURES_BESIDE]
-        if not videos:
-            raise Refused("picture")
-        refuse_undecodable(videos[0], limits.max_pixels)
+        video = container.streams[choose_picture(container, path, formats, limits)]
         audios = [stream for stream in container.streams.audio if is_usable(stream.codec_context)]
-        rows, spans, complete = scan(container, videos[0], audios, limits)
+        rows, spans, complete = scan(container, video, audios, limits)
         stated = Fraction(container.duration or 0, av.time_base)
         if not any(shown for _, _, shown, _ in rows):
             raise Refused("picture")
-        refuse_long(rows, videos[0].time_base, limits.max_seconds)
-        film = describe(container, videos[0])
-        film |= timing(rows, videos[0])
+        refuse_long(rows, video.time_base, limits.max_seconds)
+        film = describe(container, video)
+        film |= timing(rows, video)
         sounds = [
             {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
             for stream in audios
