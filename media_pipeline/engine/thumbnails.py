@@ -10,6 +10,7 @@ from media_pipeline.engine.reel import Reel
 THUMBNAILS = 4
 POSTER_AT = 0.1
 THUMBNAIL_SIDE, POSTER_SIDE = 320, 1280
+WIDEST_THUMBNAIL = 20
 POSTER = "poster.jpg"
 # Of that many pictures the poster is the one most like the others: neither black nor a fade.
 POSTER_CANDIDATES = 10
@@ -66,16 +67,21 @@ def process_thumbnails(grabbed: Path, into: Path) -> tuple[str, ...]:
 
 
 def fit(side: int) -> str:
-    """Return the filter that makes the longer side at most `side` pixels, never larger than it was."""
+    """Return the filter that makes the longer side at most `side` pixels, never larger than it was.
+
+    Of a picture like a thread the middle is shown: all of it would be less than a pixel high.
+    """
     return (
-        f"scale=w='min({side},iw)':h='min({side},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
+        f"crop=w='min(iw,ih*{WIDEST_THUMBNAIL})':h='min(ih,iw*{WIDEST_THUMBNAIL})',scale=w='min({side},iw)':h='min({side},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
         ":out_color_matrix=bt601:out_range=pc,format=yuvj420p"
     )
 
 
 def display(plan: Plan) -> str:
-    """Return the filters that make a picture look as shown: colours, turn, square pixels."""
-    return f"{plan.filters},scale={plan.rungs[0].width}:{plan.rungs[0].height},setsar=1"
+    """Return the filters that make a picture look as shown: colours, turn, square pixels, as large as a poster."""
+    large_enough = [rung for rung in plan.rungs if max(rung.width, rung.height) >= POSTER_SIDE]
+    rung = large_enough[-1] if large_enough else plan.rungs[0]
+    return f"{plan.filters},scale={rung.width}:{rung.height},setsar=1"
 
 
 def _grab(reel: Reel, at: float, target: Path, choose: str = "") -> None:
