@@ -8,7 +8,7 @@ from typing import Any, Self
 from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, grown, plain
 from media_pipeline.engine.filters import deinterlace_filter, picture_filters
 from media_pipeline.engine.grid import Grid, bound_repeats, choose_rate, make_grid
-from media_pipeline.engine.ladder import Rung, make_ladder
+from media_pipeline.engine.ladder import LARGEST_RUNG, Rung, make_ladder
 
 __all__ = ["Chunk", "Film", "Grid", "Limits", "OnProgress", "Plan", "Rung", "Sound", "TextTrack", "make_plan"]
 
@@ -87,13 +87,15 @@ class Plan:
         )
 
 
-def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
+def make_plan(film: Film, chunk_seconds: float = 12, largest_rung: int = LARGEST_RUNG) -> Plan:
     """Return the plan for `film` in chunks of about `chunk_seconds`, a whole number of segments each.
 
     A video of few pictures gets longer chunks and, where it lasts long, a slower grid: the work follows what the
     file holds, not how long it claims to last.
 
-    The same film and length always give the same plan, so every worker may make it afresh.
+    `largest_rung` is the greatest short side that any rung has.
+
+    The same arguments always give the same plan, so every worker may make it afresh.
     """
     seconds = film.end_seconds - film.start_seconds
     pixels = film.width * film.height
@@ -103,7 +105,7 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
     width, height = film.display_size
     return Plan(
         grid=grid,
-        rungs=make_ladder(width, height),
+        rungs=make_ladder(width, height, largest_rung),
         chunks=_chunks(grid, grid.frames if film.in_one_piece else _frames_per_chunk(grid, chunk_seconds)),
         deinterlace=deinterlace_filter(film),
         filters=picture_filters(film),
