@@ -59,11 +59,16 @@ def _by_pixels(pixels: int) -> int:
     known = [(wide * high, kilobits) for wide, high, kilobits in reversed(LADDER)]
     for (fewer, lower), (more, higher) in pairwise(known):
         if fewer <= pixels <= more:
-            return round(lower * (pixels / fewer) ** (log(higher / lower) / log(more / fewer)))
+            return _grown(lower, pixels / fewer, log(higher / lower) / log(more / fewer))
     if pixels < known[0][0]:
         return known[0][1]
     most, highest = known[-1]
-    return round(highest * (pixels / most) ** RATE_EXPONENT)
+    return _grown(highest, pixels / most, RATE_EXPONENT)
+
+
+def _grown(kilobits: int, share: float, exponent: float) -> int:
+    grown: float = kilobits * share**exponent
+    return round(grown)
 
 
 def _bounded(width: int, height: int) -> tuple[int, int]:
