@@ -56,7 +56,8 @@ class Film:
     """A source as its packets and its decoder tell it; never what the header claims.
 
     Times are seconds on the source's own clock. `start_seconds` is the film's zero: where the first picture or
-    sound is. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio.
+    sound is. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio; where
+    the size changes, that of the largest pictures that last.
     `rotation` is counter-clockwise; a `mirrored` picture is flipped left to right before it is turned.
     `key_gap_seconds` is the mean distance of key frames that decode by themselves.
     """
@@ -85,6 +86,9 @@ class Film:
     in_one_piece: bool
     truncated: bool
     mirrored: bool = False
+    # Pictures of another shape come between; they are shown whole, with bars.
+    letterboxed: bool = False
+    has_alpha: bool = False
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
 

@@ -41,7 +41,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         ]
     if film["video_end_seconds"] - film["video_start_seconds"] > limits.max_seconds:
         raise Refused("long")
-    film |= look(path, formats, film["video_stream"], limits.max_pixels)
+    film |= look(path, formats, film, limits.max_pixels)
     refuse_work(film, limits, size)
     sound = choose_sound(path, formats, sounds, spans)
     film |= zero(film, sound)
