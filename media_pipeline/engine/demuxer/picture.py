@@ -8,6 +8,7 @@ import av
 from av.stream import Disposition
 
 from .appearance import Appearance, appearance
+from .damage import broken
 from .samples import lasting, sample
 from .source import Refused, open_source, packets_of
 
@@ -38,11 +39,13 @@ def look(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> dict
     )
     if not first:
         raise Refused("broken")
-    later = [each.seen for each in sample(path, formats, film, max_pixels) if each.seen]
+    samples = sample(path, formats, film, max_pixels)
+    later = [each.seen for each in samples if each.seen]
     chosen = lasting(later or first[:1])
     return chosen._asdict() | {
         "interlaced": any(seen.interlaced for seen in first),
         "has_alpha": any(seen.has_alpha for seen in [*first, *later]),
+        "warnings": broken(samples, film["video_start_seconds"]),
         "letterboxed": any(is_of_another_shape(seen, chosen) for seen in [*first, *later]),
     }
 

@@ -1,21 +1,16 @@
 """Find out what a film needs: the fields of a Film."""
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from .choice import choose_picture
+from .damage import missing
 from .picture import look
 from .scan import Limits, refuse_long, refuse_work, scan
 from .sound import choose_sound, is_usable, zero
 from .source import Refused, open_source
 from .timing import timing
 from .tracks import describe, language
-
-# Containers whose header states a duration, written when the file was finished.
-STATING_DURATION = ("mov", "matroska", "avi", "asf", "flv")
 
 
 def probe(path: str, formats: str, limits: dict[str, Any]) -> dict[str, Any]:
@@ -29,12 +24,12 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         video = container.streams[choose_picture(container, path, formats, limits)]
         audios = [stream for stream in container.streams.audio if is_usable(stream.codec_context)]
         rows, spans, complete = scan(container, video, audios, limits)
-        stated = Fraction(container.duration or 0, av.time_base)
         if not any(shown for _, _, shown, _ in rows):
             raise Refused("picture")
         refuse_long(rows, video.time_base, limits.max_seconds)
         film = describe(container, video)
         film |= timing(rows, video)
+        warnings = missing(container, video, rows, complete=complete)
         sounds = [
             {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
             for stream in audios
@@ -48,7 +43,6 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])
     if max(ends) - film["start_seconds"] > limits.max_seconds:
         raise Refused("long")
-    starts = [film["video_start_seconds"]] + ([sound["start_seconds"]] if sound else [])
-    stated_here = film["container"].startswith(STATING_DURATION)
-    film["truncated"] = not complete or (stated_here and stated - (max(ends) - min(starts)) > 1)
+    film["truncated"] = bool(warnings)
+    film["warnings"] = [*warnings, *film["warnings"]]
     return film

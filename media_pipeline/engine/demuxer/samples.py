@@ -23,6 +23,7 @@ class Sample(NamedTuple):
 
     at_seconds: Fraction
     seen: Appearance | None
+    is_damaged: bool
 
 
 def sample(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> list[Sample]:
@@ -31,7 +32,7 @@ def sample(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> li
     Each is the latest key frame at its instant, so parts without one share the picture before them.
     """
     start, end = film["video_start_seconds"], film["video_end_seconds"]
-    seen: dict[int, Appearance | None] = {}
+    seen: dict[int, tuple[Appearance | None, bool]] = {}
     found = []
     with open_source(path, formats) as container:
         stream = container.streams[film["video_stream"]]
@@ -48,23 +49,32 @@ def sample(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> li
                 continue
             if key.pts not in seen:
                 seen[key.pts] = first_picture(stream, key, packets)
-            found.append(Sample(at, seen[key.pts]))
+            found.append(Sample(at, *seen[key.pts]))
     return found
 
 
-def first_picture(stream: Any, key: Any, following: Iterator[Any]) -> Appearance | None:
-    """Return what a key frame looks like, None where it does not decode; some decoders need more packets for it."""
+def first_picture(stream: Any, key: Any, following: Iterator[Any]) -> tuple[Appearance | None, bool]:
+    """Return what a key frame looks like, None where it does not decode, and whether that is because of damage.
+
+    Some decoders need more packets for a picture; one that never complains of the key frame is only waiting.
+    """
     context = stream.codec_context
-    for packets in ([key], chain([key], islice(following, PACKETS_DECODED))):
+    # Some decoders pass over what an interrupted download left as zeros.
+    is_refused = not any(bytes(key))
+    alone = [key]
+    for packets in (alone, chain([key], islice(following, PACKETS_DECODED))):
         context.flush_buffers()
         for packet in chain(packets, [None]):
             try:
                 frames = context.decode(packet)
             except (av.FFmpegError, ValueError):
+                is_refused = is_refused or packet is key
                 continue
             if frames:
-                return appearance(frames[0], context.sample_aspect_ratio or stream.sample_aspect_ratio)
-    return None
+                is_refused = is_refused and packets is not alone
+                aspect = context.sample_aspect_ratio or stream.sample_aspect_ratio
+                return appearance(frames[0], aspect), is_refused
+    return None, is_refused
 
 
 def lasting(seen: list[Appearance]) -> Appearance:
