@@ -69,7 +69,8 @@ def _input(piece: Path, plan: Plan) -> list[str]:
     # Where the picture's size changes in mid-film, a new graph would begin counting afresh; `scale` adapts by itself.
     reading = ("-threads", "1", "-noautorotate", "-reinit_filter", "0")
     if plan.whole_stream is not None:
-        return ["-copyts", *read_from(piece, *reading, formats=FORMATS, pixels=plan.decoded_pixels)]
+        options = (*reading, *plan.reading)
+        return ["-copyts", *read_from(piece, *options, formats=FORMATS, pixels=plan.decoded_pixels)]
     return [
         *("-copyts", "-itsoffset", str(-SHIFT_SECONDS)),
         *read_from(piece, *reading, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),

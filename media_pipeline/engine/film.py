@@ -89,6 +89,8 @@ class Film:
     # Pictures of another shape come between; they are shown whole, with bars.
     letterboxed: bool = False
     has_alpha: bool = False
+    # What the source itself has to be decoded with, "" for ffmpeg's own choice.
+    source_decoder: str = ""
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
 

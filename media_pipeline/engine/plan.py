@@ -52,6 +52,8 @@ class Plan:
     truncated: bool
     # Plans that were stored before this field have their pictures' size unchecked, as they had.
     decoded_pixels: int = grown(7680 * 4320)
+    # What the source itself has to be decoded with, "" for ffmpeg's own choice.
+    source_decoder: str = ""
 
     @property
     def rate(self) -> Fraction:
@@ -67,6 +69,12 @@ class Plan:
     def frames_per_segment(self) -> int:
         """Distance of key frames, and with it the length of a segment."""
         return self.grid.frames_per_segment
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """How ffmpeg has to read the source itself: no turning of its own, and the decoder."""
+        decoder = ("-c:v", self.source_decoder) if self.source_decoder else ()
+        return ("-noautorotate", *decoder)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back without loss; fractions become text."""
@@ -117,6 +125,7 @@ def make_plan(film: Film, chunk_seconds: float = 12, largest_rung: int = LARGEST
         has_audio=film.has_audio,
         truncated=film.truncated,
         decoded_pixels=grown(pixels),
+        source_decoder=film.source_decoder,
     )
 
 

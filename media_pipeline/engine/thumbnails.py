@@ -120,7 +120,7 @@ def _grab(reel: Reel, place: Fraction, folder: Path) -> Measured:
             [
                 *read_from(
                     reel.source,
-                    "-noautorotate",
+                    *plan.reading,
                     before=_seek(film, seek, exact=_is_sparse(film)),
                     pixels=plan.decoded_pixels,
                 ),

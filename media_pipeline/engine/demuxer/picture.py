@@ -15,6 +15,8 @@ from .source import Refused, open_source, packets_of
 KEY_FRAMES_TRIED = 3
 PACKETS_TRIED = 300
 PICTURES_BESIDE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+APART_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+LONGEST_APART_SECONDS = 600
 # Shapes that differ by less are the same, rounded to whole pixels.
 SAME_SHAPE = Fraction(1, 50)
 
@@ -48,6 +50,20 @@ def look(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> dict
         "warnings": broken(samples, film["video_start_seconds"]),
         "letterboxed": any(is_of_another_shape(seen, chosen) for seen in [*first, *later]),
     }
+
+
+def transparency_apart(video: Any, film: dict[str, Any]) -> dict[str, Any]:
+    """Return what has to be known of VP8 and VP9 whose transparency is a second stream beside each packet (WebM).
+
+    Only libvpx decodes it, and pieces cannot carry it; longer videos than a title or a sticker are taken as opaque.
+    """
+    decoder = APART_DECODERS.get(video.codec_context.name)
+    seconds = film["video_end_seconds"] - film["video_start_seconds"]
+    # Writers differ in the case of the tag.
+    tags = {name.lower(): value for name, value in video.metadata.items()}
+    if decoder is None or tags.get("alpha_mode") != "1" or seconds > LONGEST_APART_SECONDS:
+        return {}
+    return {"has_alpha": True, "in_one_piece": True, "source_decoder": decoder}
 
 
 def is_of_another_shape(seen: Appearance, chosen: Appearance) -> bool:

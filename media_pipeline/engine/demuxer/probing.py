@@ -5,7 +5,7 @@ from typing import Any
 
 from .choice import choose_picture
 from .damage import missing
-from .picture import look
+from .picture import look, transparency_apart
 from .scan import Limits, refuse_long, refuse_work, scan
 from .sound import choose_sound, is_usable, zero
 from .source import Refused, open_source
@@ -29,6 +29,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         refuse_long(rows, video.time_base, limits.max_seconds)
         film = describe(container, video)
         film |= timing(rows, video)
+        apart = transparency_apart(video, film)
         warnings = missing(container, video, rows, complete=complete)
         sounds = [
             {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
@@ -36,7 +37,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         ]
     if film["video_end_seconds"] - film["video_start_seconds"] > limits.max_seconds:
         raise Refused("long")
-    film |= look(path, formats, film, limits.max_pixels)
+    film |= look(path, formats, film, limits.max_pixels) | apart
     refuse_work(film, limits, size)
     sound = choose_sound(path, formats, sounds, spans)
     film |= zero(film, sound)

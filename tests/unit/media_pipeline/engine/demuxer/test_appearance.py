@@ -3,15 +3,18 @@
 import subprocess
 
 import pytest
+from PIL import Image
 
 from media_pipeline.engine.cut import cut_pieces, piece_name
 from media_pipeline.engine.encode import encode_chunk, rung_name
 from media_pipeline.engine.ffmpeg import ffmpeg_path
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.probe import probe
+from media_pipeline.engine.quality import measure_vmaf
+from media_pipeline.engine.storyboard import make_storyboard
 from media_pipeline.engine.thumbnails import grab_thumbnails
 from tests.unit.media_pipeline.engine.films import ffmpeg
-from tests.unit.media_pipeline.engine.reading import LIMITS, nothing
+from tests.unit.media_pipeline.engine.reading import LIMITS, make, nothing
 
 SIZE = "64x48"
 # Left a third transparent over white, middle half transparent white, right opaque white.
@@ -22,6 +25,8 @@ WRITERS = {
     "ffv1.mkv": ("-c:v", "ffv1", "-pix_fmt", "bgra"),
     "yuva.mkv": ("-c:v", "ffv1", "-pix_fmt", "yuva420p"),
     "png.mov": ("-c:v", "png", "-pix_fmt", "rgba"),
+    "vp8.webm": ("-c:v", "libvpx", "-auto-alt-ref", "0", "-pix_fmt", "yuva420p"),
+    "vp9.webm": ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p"),
     "utvideo.avi": ("-c:v", "utvideo", "-pix_fmt", "gbrap"),
 }
 
@@ -64,3 +69,17 @@ def test_what_is_transparent_is_black(tmp_path, name):
 def test_an_alpha_channel_that_nobody_wrote_is_ignored(tmp_path, name):
     for made in _made(_transparent(tmp_path / name, "0"), tmp_path):
         assert min(_row(made)) > 240
+
+
+@pytest.mark.parametrize("name", ["vp9.webm", "ffv1.mkv"])
+def test_storyboard_and_quality_see_the_same_black(tmp_path, name):
+    source = _transparent(tmp_path / name, ALPHA)
+    made = make(source, tmp_path)
+    make_storyboard(source, made.film, made.plan, tmp_path / "storyboard", nothing)
+
+    sheet = Image.open(tmp_path / "storyboard" / "sheet_001.jpg").convert("L")
+    score = measure_vmaf(source, made.film, made.plan, made.package / "48.mp4", nothing)
+
+    assert sheet.getpixel((20, 60)) < 20
+    assert sheet.getpixel((140, 60)) > 230
+    assert score is None or score > 80
