@@ -25,9 +25,11 @@ STANDARD_TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt70
 def deinterlace_filter(film: Film) -> str:
     """Return the filter that makes one picture of two fields, "" for a progressive film.
 
-    It looks at the neighbours, so it stands before the frame grid, which may repeat or drop pictures.
+    It looks at the neighbours, so it stands before the frame grid, which may repeat or drop pictures, and gives up
+    where their sizes differ; pictures of the video's own size pass the scaler as they are.
     """
-    return "bwdif=mode=send_frame" if film.interlaced else ""
+    one_size = f"scale=w={film.width}:h={film.height}:interl=-1"
+    return f"{one_size},bwdif=mode=send_frame" if film.interlaced else ""
 
 
 def picture_filters(film: Film) -> str:

@@ -7,9 +7,10 @@ import pytest
 from media_pipeline.engine.cut import cut_pieces, piece_name
 from media_pipeline.engine.encode import encode_chunk, rung_name
 from media_pipeline.engine.ffmpeg import ffmpeg_path
+from media_pipeline.engine.fragments import read_parts
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.probe import probe
-from tests.unit.media_pipeline.engine.films import OPEN_GOP, ffmpeg
+from tests.unit.media_pipeline.engine.films import OPEN_GOP, ffmpeg, picture
 from tests.unit.media_pipeline.engine.reading import LIMITS, nothing
 
 RATE = 10
@@ -92,3 +93,20 @@ def test_pictures_of_another_shape_are_shown_whole_between_bars(tmp_path):
 def test_one_size_needs_no_bars(film_path):
     for name in ("anamorphic.mp4", "odd_size.mp4", "two_sizes.ts"):
         assert not probe(film_path(name), LIMITS).letterboxed
+
+
+def test_an_interlaced_broadcast_whose_size_changes_becomes_a_video(tmp_path):
+    fields = ("-vf", "interlace", "-c:v", "mpeg2video", "-flags", "+ilme+ildct", "-b:v", "2M", "-g", "12")
+    parts = []
+    for number, size in enumerate(("320x180", "640x360")):
+        part = tmp_path / f"part_{number}.ts"
+        ffmpeg(*picture(2, "50", size), *fields, "-output_ts_offset", 2 * number, part)
+        parts.append(part.read_bytes())
+    source = tmp_path / "source.ts"
+    source.write_bytes(b"".join(parts))
+
+    plan, encoded = _chunk(source, tmp_path)
+
+    assert plan.deinterlace
+    assert (plan.rungs[0].width, plan.rungs[0].height) == (640, 360)
+    assert sum(read_parts(encoded).frames) == plan.frames
