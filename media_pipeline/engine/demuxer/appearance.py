@@ -3,6 +3,8 @@
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import av
+
 from .orientation import orientation
 
 # Numbers of ITU-T H.273, as libav has them.
@@ -77,8 +79,11 @@ def has_alpha(frame: Any) -> bool:
     """
     if not frame.format.has_palette and not any(part.is_alpha for part in frame.format.components):
         return False
-    small = frame.reformat(width=ALPHA_SIDE, height=ALPHA_SIDE, format="rgba")
-    plane = small.planes[0]
+    try:
+        plane = frame.reformat(width=ALPHA_SIDE, height=ALPHA_SIDE, format="rgba").planes[0]
+    except (av.FFmpegError, ValueError):
+        # What libav cannot convert here, the encoder could not lay on black either.
+        return False
     content, line = bytes(plane), plane.line_size
     alphas = [
         content[start + ALPHA_BYTE : start + 4 * ALPHA_SIDE : 4]
