@@ -261,6 +261,7 @@ VIDEO_PROGRAM_MEMORY_BYTES = ENV.video.program_memory_bytes
 VIDEO_PROGRAM_FILE_BYTES = ENV.video.program_file_bytes
 VIDEO_TEXT_MAX_BYTES = ENV.video.text_max_bytes
 VIDEO_CHUNK_SECONDS = ENV.video.chunk_seconds
+VIDEO_LARGEST_RUNG = ENV.video.largest_rung
 WHISPER_MODEL = ENV.video.whisper_model
 
 # --- Quotas of one user; None is no limit

@@ -28,6 +28,11 @@ MUXER = (
     ),
 )
 
+# What ffmpeg says of a packet of which nothing can be decoded; it goes on with the next.
+UNDECODABLE = "Error submitting packet to decoder"
+# A file of this name among a chunk's says that there were such packets.
+DAMAGED = "damaged"
+
 
 def encode_chunk(piece: Path, plan: Plan, chunk_number: int, into: Path, on_progress: OnProgress) -> None:
     """Write one fragmented MP4 per rung into the folder `into`, named by `rung_name`.
@@ -41,7 +46,7 @@ def encode_chunk(piece: Path, plan: Plan, chunk_number: int, into: Path, on_prog
         raise Transient("the chunk's piece of the film is not there")
     chunk = plan.chunks[chunk_number]
     with building(into) as folder:
-        run_ffmpeg(
+        ended = run_ffmpeg(
             [*_input(piece, plan), *_graph(plan, chunk), *_outputs(plan, folder)],
             budget=budget_for(chunk.frames / float(plan.rate), plan.width * plan.height),
             beside=into,
@@ -50,6 +55,8 @@ def encode_chunk(piece: Path, plan: Plan, chunk_number: int, into: Path, on_prog
         )
         for rung in plan.rungs:
             _check(folder / rung_name(rung), chunk)
+        if UNDECODABLE in ended.errors:
+            (folder / DAMAGED).touch()
 
 
 def rung_name(rung: Rung) -> str:
@@ -62,7 +69,8 @@ def _input(piece: Path, plan: Plan) -> list[str]:
     # Where the picture's size changes in mid-film, a new graph would begin counting afresh; `scale` adapts by itself.
     reading = ("-threads", "1", "-noautorotate", "-reinit_filter", "0")
     if plan.whole_stream is not None:
-        return ["-copyts", *read_from(piece, *reading, formats=FORMATS, pixels=plan.decoded_pixels)]
+        options = (*reading, *plan.reading)
+        return ["-copyts", *read_from(piece, *options, formats=FORMATS, pixels=plan.decoded_pixels)]
     return [
         *("-copyts", "-itsoffset", str(-SHIFT_SECONDS)),
         *read_from(piece, *reading, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),

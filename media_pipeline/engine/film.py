@@ -64,7 +64,9 @@ class Film:
 
     Times are seconds on the source's own clock. `start_seconds` is the film's zero: where the first picture or
     the default sound is. `sounds` begins with the default one; the others are cut and filled to its length and the
-    picture's. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio.
+    picture's. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio; where
+    the size changes, that of the largest pictures that last.
+    `rotation` is counter-clockwise; a `mirrored` picture is flipped left to right before it is turned.
     `key_gap_seconds` is the mean distance of key frames that decode by themselves.
     """
 
@@ -91,6 +93,12 @@ class Film:
     texts: tuple[TextTrack, ...]
     in_one_piece: bool
     truncated: bool
+    mirrored: bool = False
+    # Pictures of another shape come between; they are shown whole, with bars.
+    letterboxed: bool = False
+    has_alpha: bool = False
+    # What the source itself has to be decoded with, "" for ffmpeg's own choice.
+    source_decoder: str = ""
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
 

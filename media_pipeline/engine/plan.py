@@ -9,7 +9,7 @@ from media_pipeline.engine.audio_tracks import AudioTrack, make_audio_tracks, re
 from media_pipeline.engine.film import Film, Limits, Sound, TextTrack, grown, plain
 from media_pipeline.engine.filters import deinterlace_filter, picture_filters
 from media_pipeline.engine.grid import Grid, bound_repeats, choose_rate, make_grid
-from media_pipeline.engine.ladder import Rung, make_ladder
+from media_pipeline.engine.ladder import LARGEST_RUNG, Rung, make_ladder
 
 __all__ = [
     "AudioTrack",
@@ -67,6 +67,8 @@ class Plan:
     decoded_pixels: int = grown(7680 * 4320)
     # The default one first; as many as the film has sounds.
     audio: tuple[AudioTrack, ...] = ()
+    # What the source itself has to be decoded with, "" for ffmpeg's own choice.
+    source_decoder: str = ""
 
     @property
     def rate(self) -> Fraction:
@@ -82,6 +84,12 @@ class Plan:
     def frames_per_segment(self) -> int:
         """Distance of key frames, and with it the length of a segment."""
         return self.grid.frames_per_segment
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """How ffmpeg has to read the source itself: no turning of its own, and the decoder."""
+        decoder = ("-c:v", self.source_decoder) if self.source_decoder else ()
+        return ("-noautorotate", *decoder)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back without loss; fractions become text."""
@@ -103,13 +111,15 @@ class Plan:
         )
 
 
-def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
+def make_plan(film: Film, chunk_seconds: float = 12, largest_rung: int = LARGEST_RUNG) -> Plan:
     """Return the plan for `film` in chunks of about `chunk_seconds`, a whole number of segments each.
 
     A video of few pictures gets longer chunks and, where it lasts long, a slower grid: the work follows what the
     file holds, not how long it claims to last.
 
-    The same film and length always give the same plan, so every worker may make it afresh.
+    `largest_rung` is the greatest short side that any rung has.
+
+    The same arguments always give the same plan, so every worker may make it afresh.
     """
     seconds = film.end_seconds - film.start_seconds
     pixels = film.width * film.height
@@ -119,7 +129,7 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
     width, height = film.display_size
     return Plan(
         grid=grid,
-        rungs=make_ladder(width, height),
+        rungs=make_ladder(width, height, largest_rung),
         chunks=_chunks(grid, grid.frames if film.in_one_piece else _frames_per_chunk(grid, chunk_seconds)),
         deinterlace=deinterlace_filter(film),
         filters=picture_filters(film),
@@ -132,6 +142,7 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
         truncated=film.truncated,
         decoded_pixels=grown(pixels),
         audio=make_audio_tracks(film.sounds),
+        source_decoder=film.source_decoder,
     )
 
 

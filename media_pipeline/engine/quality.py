@@ -65,7 +65,7 @@ def _scores(reel: Reel, rung: Rung, first: int, length: int) -> list[float]:
             ),
             *read_from(
                 reel.source,
-                "-noautorotate",
+                *plan.reading,
                 before=_seek(grid.seconds(source_first)),
                 pixels=plan.decoded_pixels,
             ),

@@ -53,7 +53,7 @@ def make_storyboard(source: Path, film: Film, plan: Plan, into: Path, on_progres
                     "-copyts",
                     *read_from(
                         source,
-                        "-noautorotate",
+                        *plan.reading,
                         before=_which_frames(film, sheets),
                         pixels=plan.decoded_pixels,
                     ),

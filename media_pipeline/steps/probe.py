@@ -36,7 +36,7 @@ def _look_into(video: Video) -> tuple[Film, Plan]:
         return film_of(video), plan_of(video)
     with judged_by_the_file():
         film = probe_file(storage.lend(storage.source(video.pk)), _limits())
-        return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS)
+        return film, make_plan(film, settings.VIDEO_CHUNK_SECONDS, settings.VIDEO_LARGEST_RUNG)
 
 
 def _limits() -> Limits:

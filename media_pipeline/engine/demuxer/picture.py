@@ -7,16 +7,18 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from .appearance import Appearance, appearance
+from .damage import broken
+from .samples import lasting, sample
 from .source import Refused, open_source, packets_of
 
 KEY_FRAMES_TRIED = 3
 PACKETS_TRIED = 300
-# Numbers of ITU-T H.273, as libav has them.
-TRANSFERS = {16: "pq", 18: "hlg"}
-FULL_RANGE = 2
-HD_HEIGHT = 720
-WIDEST_ASPECT = Fraction(10)
 PICTURES_BESIDE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+APART_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+LONGEST_APART_SECONDS = 600
+# Shapes that differ by less are the same, rounded to whole pixels.
+SAME_SHAPE = Fraction(1, 50)
 
 
 def refuse_undecodable(stream: Any, max_pixels: int) -> None:
@@ -28,43 +30,53 @@ def refuse_undecodable(stream: Any, max_pixels: int) -> None:
         raise Refused("pixels")
 
 
-def look(path: str, formats: str, index: int, max_pixels: int) -> dict[str, Any]:
-    """Decode a few key frames and return what they look like; refuse a film of which none can be decoded."""
-    frames = decode(path, formats, index, max_pixels, "NONKEY") or decode(
+def look(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> dict[str, Any]:
+    """Decode a few key frames and return what they look like; refuse a film of which none can be decoded.
+
+    Where the picture's size changes, it is that of the largest pictures that last.
+    """
+    index = film["video_stream"]
+    first = decode(path, formats, index, max_pixels, "NONKEY") or decode(
         path, formats, index, max_pixels, "NONE"
     )
-    if not frames:
+    if not first:
         raise Refused("broken")
-    frame = frames[0][0]
-    aspect = frames[0][1]
-    return {
-        "width": frame.width,
-        "height": frame.height,
-        "sample_aspect": aspect if aspect and 1 / WIDEST_ASPECT <= aspect <= WIDEST_ASPECT else Fraction(1),
-        "rotation": round(frame.rotation / 90) % 4 * 90,
-        "interlaced": any(candidate.interlaced_frame for candidate, _ in frames),
-        "transfer": TRANSFERS.get(int(frame.color_trc), "sdr"),
-        "colour_space": colour_space(frame),
-        "colour_range": "pc"
-        if int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
-        else "tv",
-        "bits": max(component.bits for component in frame.format.components),
+    samples = sample(path, formats, film, max_pixels)
+    later = [each.seen for each in samples if each.seen]
+    chosen = lasting(later or first[:1])
+    return chosen._asdict() | {
+        "interlaced": any(seen.interlaced for seen in first),
+        "has_alpha": any(seen.has_alpha for seen in [*first, *later]),
+        "warnings": broken(samples, film["video_start_seconds"]),
+        "letterboxed": any(is_of_another_shape(seen, chosen) for seen in [*first, *later]),
     }
 
 
-def colour_space(frame: Any) -> str:
-    """Return "rgb", "bt709", "bt2020" or "bt601"; an untagged picture is judged by its size, as players do."""
-    if frame.format.is_rgb or frame.format.has_palette:
-        return "rgb"
-    tagged = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
-    return tagged.get(int(frame.colorspace), "bt709" if frame.height >= HD_HEIGHT else "bt601")
+def transparency_apart(video: Any, film: dict[str, Any]) -> dict[str, Any]:
+    """Return what has to be known of VP8 and VP9 whose transparency is a second stream beside each packet (WebM).
+
+    Only libvpx decodes it, and pieces cannot carry it; longer videos than a title or a sticker are taken as opaque.
+    """
+    decoder = APART_DECODERS.get(video.codec_context.name)
+    seconds = film["video_end_seconds"] - film["video_start_seconds"]
+    # Writers differ in the case of the tag.
+    tags = {name.lower(): value for name, value in video.metadata.items()}
+    if decoder is None or tags.get("alpha_mode") != "1" or seconds > LONGEST_APART_SECONDS:
+        return {}
+    return {"has_alpha": True, "in_one_piece": True, "source_decoder": decoder}
 
 
-def decode(
-    path: str, formats: str, index: int, max_pixels: int, skip: str
-) -> list[tuple[Any, Fraction | None]]:
-    """Return up to three decoded frames with their sample aspect ratio, from the beginning of the film."""
-    found: list[tuple[Any, Fraction | None]] = []
+def is_of_another_shape(seen: Appearance, chosen: Appearance) -> bool:
+    """Return whether a picture would be distorted if it were stretched to the chosen one's size.
+
+    Where the sample aspect ratio changes with the size, broadcasters keep the shape on the screen.
+    """
+    return seen.sample_aspect == chosen.sample_aspect and abs(seen.aspect / chosen.aspect - 1) > SAME_SHAPE
+
+
+def decode(path: str, formats: str, index: int, max_pixels: int, skip: str) -> list[Appearance]:
+    """Return what up to three pictures from the beginning of the film look like."""
+    found: list[Appearance] = []
     with open_source(path, formats) as container:
         stream = container.streams[index]
         context = stream.codec_context
@@ -74,9 +86,9 @@ def decode(
             if skip == "NONKEY" and not packet.is_keyframe and packet.size:
                 continue
             try:
-                found += [(frame, stream.sample_aspect_ratio) for frame in packet.decode()]
+                found += [appearance(frame, stream.sample_aspect_ratio) for frame in packet.decode()]
             except (av.FFmpegError, ValueError):
                 continue
             if len(found) >= KEY_FRAMES_TRIED:
                 break
-    return [pair for pair in found if pair[0].width * pair[0].height <= max_pixels][:KEY_FRAMES_TRIED]
+    return [seen for seen in found if seen.pixels <= max_pixels][:KEY_FRAMES_TRIED]

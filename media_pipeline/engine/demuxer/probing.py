@@ -1,20 +1,16 @@
 """Find out what a film needs: the fields of a Film."""
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
-from .picture import PICTURES_BESIDE, look, refuse_undecodable
+from .choice import choose_picture
+from .damage import missing
+from .picture import look, transparency_apart
 from .scan import Limits, refuse_long, refuse_work, scan
 from .sound import choose_sounds, describe_sounds, may_be_usable, zero
 from .source import Refused, open_source
 from .timing import timing
 from .tracks import describe
-
-# Containers whose header states a duration, written when the file was finished.
-STATING_DURATION = ("mov", "matroska", "avi", "asf", "flv")
 
 
 def probe(path: str, formats: str, limits: dict[str, Any]) -> dict[str, Any]:
@@ -25,22 +21,20 @@ def probe(path: str, formats: str, limits: dict[str, Any]) -> dict[str, Any]:
 def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
     size = Path(path).stat().st_size
     with open_source(path, formats) as container:
-        videos = [stream for stream in container.streams.video if not stream.disposition & PICTURES_BESIDE]
-        if not videos:
-            raise Refused("picture")
-        refuse_undecodable(videos[0], limits.max_pixels)
+        video = container.streams[choose_picture(container, path, formats, limits)]
         audios = [stream for stream in container.streams.audio if may_be_usable(stream.codec_context)]
-        rows, spans, complete = scan(container, videos[0], audios, limits)
-        stated = Fraction(container.duration or 0, av.time_base)
+        rows, spans, complete = scan(container, video, audios, limits)
         if not any(shown for _, _, shown, _ in rows):
             raise Refused("picture")
-        refuse_long(rows, videos[0].time_base, limits.max_seconds)
-        film = describe(container, videos[0])
-        film |= timing(rows, videos[0])
+        refuse_long(rows, video.time_base, limits.max_seconds)
+        film = describe(container, video)
+        film |= timing(rows, video)
+        apart = transparency_apart(video, film)
+        warnings = missing(container, video, rows, complete=complete)
         described = describe_sounds(container)
     if film["video_end_seconds"] - film["video_start_seconds"] > limits.max_seconds:
         raise Refused("long")
-    film |= look(path, formats, film["video_stream"], limits.max_pixels)
+    film |= look(path, formats, film, limits.max_pixels) | apart
     refuse_work(film, limits, size)
     sounds, left_out = choose_sounds(path, formats, described, spans, limits.max_audio_tracks)
     sound = sounds[0] if sounds else None
@@ -50,7 +44,6 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])
     if max(ends) - film["start_seconds"] > limits.max_seconds:
         raise Refused("long")
-    starts = [film["video_start_seconds"]] + ([sound["start_seconds"]] if sound else [])
-    stated_here = film["container"].startswith(STATING_DURATION)
-    film["truncated"] = not complete or (stated_here and stated - (max(ends) - min(starts)) > 1)
+    film["truncated"] = bool(warnings)
+    film["warnings"] = [*warnings, *film["warnings"]]
     return film

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from media_pipeline.engine.film import Film, Sound
 from media_pipeline.engine.grid import STANDARD_RATES, choose_rate
-from media_pipeline.engine.ladder import make_ladder
+from media_pipeline.engine.ladder import LONGEST_SIDE, kilobits_for, make_ladder
 from media_pipeline.engine.plan import Plan, make_plan
 
 
@@ -79,10 +79,58 @@ def test_no_picture_is_dropped_below_sixty_a_second(rate, is_variable):
         ((360, 640), [(360, 640)]),
         ((16, 16), [(16, 16)]),
         ((1, 1), [(2, 2)]),
+        ((2560, 1440), [(2560, 1440), (1920, 1080), (1280, 720), (854, 480), (640, 360)]),
+        ((3840, 2160), [(3840, 2160), (2560, 1440), (1920, 1080), (1280, 720), (854, 480), (640, 360)]),
+        ((4320, 7680), [(2160, 3840), (1440, 2560), (1080, 1920), (720, 1280), (480, 854), (360, 640)]),
+        ((2577, 1080), [(2576, 1080), (1718, 720), (1146, 480), (860, 360)]),
+        ((1435, 771), [(1340, 720), (894, 480), (670, 360)]),
+        ((8192, 16), [(8192, 16)]),
+        ((65535, 1), [(8192, 2)]),
+        ((16384, 360), [(8192, 180)]),
+        ((300, 65535), [(38, 8192)]),
     ],
 )
 def test_rungs_go_by_the_short_side_and_never_above_the_source(size, rungs):
     assert [(rung.width, rung.height) for rung in make_ladder(*size)] == rungs
+
+
+@pytest.mark.parametrize(
+    ("size", "kilobits"),
+    [
+        ((1920, 1080), [5000, 2800, 1400, 800]),
+        ((1080, 1920), [5000, 2800, 1400, 800]),
+        ((1440, 1080), [5000, 2800, 1400, 800]),
+        ((3840, 2160), [16000, 9000, 5000, 2800, 1400, 800]),
+        ((320, 180), [800]),
+    ],
+)
+def test_the_usual_sizes_have_the_rates_of_the_ladder(size, kilobits):
+    assert [rung.kilobits for rung in make_ladder(*size)] == kilobits
+
+
+def test_a_wide_picture_has_the_rate_of_its_pixels():
+    (thread,) = make_ladder(8192, 256)
+    (full_hd, *_) = make_ladder(1920, 1080)
+
+    assert thread.kilobits == pytest.approx(full_hd.kilobits, rel=0.05)
+    assert make_ladder(2560, 1080)[0].kilobits > full_hd.kilobits
+
+
+@given(st.integers(2, 8000), st.integers(2, 8000), st.integers(0, 8000), st.integers(0, 8000))
+def test_a_larger_picture_never_has_a_lower_rate(width, height, wider, higher):
+    assert kilobits_for(width + wider, height + higher) >= kilobits_for(width, height)
+
+
+def test_no_rung_is_above_the_largest_that_is_wanted():
+    plan = make_plan(a_film(width=3840, height=2160), largest_rung=1080)
+
+    assert [rung.name for rung in plan.rungs] == ["1080", "720", "480", "360"]
+
+
+@given(st.integers(1, 70_000), st.integers(1, 70_000))
+def test_no_rung_is_wider_than_its_readers_take(width, height):
+    for rung in make_ladder(width, height):
+        assert max(rung.width, rung.height) <= LONGEST_SIDE
 
 
 @given(st.integers(2, 8000), st.integers(2, 8000))

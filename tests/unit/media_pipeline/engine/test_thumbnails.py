@@ -45,6 +45,37 @@ def test_every_film_has_a_poster_and_four_thumbnails(film_path, tmp_path, name):
         assert width <= plan.width
 
 
+@pytest.mark.parametrize("size", ["8192x16", "4x2000", "3x1", "1x1"])
+def test_a_picture_like_a_thread_or_a_dot_becomes_a_video_with_thumbnails(tmp_path, size):
+    source = tmp_path / "source.mkv"
+    shape = f"testsrc=s=64x64:r=5:d=0.6,scale={size.replace('x', ':')}:flags=area"
+    ffmpeg("-f", "lavfi", "-i", shape, "-c:v", "ffv1", "-pix_fmt", "yuv444p", source)
+
+    made = make(source, tmp_path)
+    grab_thumbnails(source, made.film, made.plan, tmp_path / "grabbed", nothing)
+    process_thumbnails(tmp_path / "grabbed", tmp_path / "thumbnails")
+    make_storyboard(source, made.film, made.plan, tmp_path / "storyboard", nothing)
+
+    assert made.plan.frames == 3
+    for path in (tmp_path / "thumbnails").iterdir():
+        width, height = _size(path)
+        assert min(width, height) >= 2
+        assert max(width, height) <= 20 * min(width, height)
+
+
+def test_a_4k_video_has_rungs_of_its_own_size_and_a_poster_of_the_usual(tmp_path):
+    source = tmp_path / "source.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=3840x2160:r=2:d=1", *OPEN_GOP, source)
+
+    made = make(source, tmp_path)
+    grab_thumbnails(source, made.film, made.plan, tmp_path / "grabbed", nothing)
+    process_thumbnails(tmp_path / "grabbed", tmp_path / "thumbnails")
+
+    assert _size(made.package / "2160.mp4") == (3840, 2160)
+    assert _size(made.package / "1440.mp4") == (2560, 1440)
+    assert _size(tmp_path / "thumbnails" / "poster.jpg") == (1280, 720)
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_every_film_has_a_storyboard(film_path, tmp_path, name):
     source = film_path(name)
