@@ -12,14 +12,19 @@ from django.utils import timezone
 from jobs import wire
 from jobs.current import current_job
 from jobs.django_tasks import declared, running
-from jobs.django_tasks.interface import InvalidTask, Task, TaskResult, TaskResultStatus, normalize_json
+from jobs.django_tasks.interface import (
+    AnyResult,
+    AnyTask,
+    InvalidTask,
+    TaskResult,
+    TaskResultStatus,
+    normalize_json,
+)
 from jobs.django_tasks.mark import HEADER, Mark
 from jobs.django_tasks.options import Options
 
 
-def enqueue(
-    task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Options
-) -> TaskResult[Any]:
+def enqueue(task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> AnyResult:
     """Write the job into the ledger, in the current transaction, and return its result, which is not there yet."""
     declared.check_is_found(task)
     declared.check_call(task, args, kwargs)
@@ -42,9 +47,7 @@ def enqueue(
     )
 
 
-def _write(
-    task: Task[..., Any], args: list[Any], kwargs: dict[str, Any], mark: Mark, options: Options
-) -> str:
+def _write(task: AnyTask, args: list[Any], kwargs: dict[str, Any], mark: Mark, options: Options) -> str:
     path, job = task.module_path, current_job()
     try:
         sent = current_app.send_task(

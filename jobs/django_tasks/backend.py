@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 
-from jobs.django_tasks.interface import BaseTaskBackend, Task, TaskResult, task_enqueued
+from jobs.django_tasks.interface import AnyResult, AnyTask, BaseTaskBackend, task_enqueued
 from jobs.django_tasks.options import Options
 
 
@@ -24,9 +24,7 @@ class LedgerBackend(BaseTaskBackend):
         super().__init__(alias, params)
         self.run_options = Options.read(alias, self.options)
 
-    def enqueue(
-        self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> TaskResult[Any]:
+    def enqueue(self, task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AnyResult:
         """Write a job into the ledger, in the current transaction.
 
         Raises InvalidTask for a task that no worker could find or in a queue that is not there, TypeError for wrong
@@ -40,7 +38,7 @@ class LedgerBackend(BaseTaskBackend):
         task_enqueued.send(type(self), task_result=result)
         return result
 
-    def get_result(self, result_id: str) -> TaskResult[Any]:
+    def get_result(self, result_id: str) -> AnyResult:
         """Return the result as the ledger has it now. Raises TaskResultDoesNotExist."""
         from jobs.django_tasks import results  # noqa: PLC0415 - imports models
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from jobs.django_tasks.interface import InvalidTask, Task
+from jobs.django_tasks.interface import AnyTask, InvalidTask, Task
 from jobs.errors import Undeclared
 
 #: The length of Job.name.
 MAX_PATH_CHARS = 200
 
 
-def task_at(path: str) -> Task[..., Any]:
+def task_at(path: str) -> AnyTask:
     """Return the task that was declared at this path. Raises Undeclared where there is none, whatever else is there."""
     try:
         found = import_string(path)
@@ -25,7 +25,7 @@ def task_at(path: str) -> Task[..., Any]:
     return found
 
 
-def check_is_found(task: Task[..., Any]) -> None:
+def check_is_found(task: AnyTask) -> None:
     """Raise InvalidTask where a worker could not find this task by its path."""
     path = task.module_path
     if len(path) > MAX_PATH_CHARS:
@@ -40,7 +40,7 @@ def check_is_found(task: Task[..., Any]) -> None:
         raise InvalidTask(f"{path} is another task; a worker would run that one")
 
 
-def check_call(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+def check_call(task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raise TypeError where the function does not take these arguments."""
     context = (None,) if task.takes_context else ()
     try:
@@ -49,12 +49,12 @@ def check_call(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, A
         raise TypeError(f"{task.module_path}: {error}") from None
 
 
-def as_enqueued(task: Task[..., Any], **changes: Any) -> Task[..., Any]:
+def as_enqueued(task: AnyTask, **changes: Any) -> AnyTask:
     """Return a copy of the task with the values that a caller gave it by `using()`.
 
     Not validated, as `using()` does: a queue that has since left `QUEUES` must not make a result unreadable.
     """
-    copy: Task[..., Any] = object.__new__(type(task))
+    copy: AnyTask = object.__new__(type(task))
     for field in fields(task):
         object.__setattr__(copy, field.name, changes.get(field.name, getattr(task, field.name)))
     return copy

@@ -4,7 +4,7 @@ The version of Django decides. With Django 6.0 and the backport both installed, 
 the setting `TASKS`, and both take the class of a task from its backend.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import django
 
@@ -23,12 +23,21 @@ else:
     from django.tasks.signals import task_enqueued, task_finished, task_started
     from django.utils.json import normalize_json
 
+if TYPE_CHECKING:
+    AnyTask: TypeAlias = Task[..., Any]
+    AnyResult: TypeAlias = TaskResult[Any]
+else:
+    # Those of Django itself take no parameters.
+    AnyTask, AnyResult = Task, TaskResult
+
 # Up to version 0.12 the backport has another name for it than Django.
 InvalidTask: type[Exception] = next(
     vars(exceptions)[name] for name in ("InvalidTask", "InvalidTaskError") if name in vars(exceptions)
 )
 
 __all__ = [
+    "AnyResult",
+    "AnyTask",
     "BaseTaskBackend",
     "InvalidTask",
     "Task",

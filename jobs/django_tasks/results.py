@@ -1,12 +1,17 @@
 """A job's row as the result of a Django task."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from jobs import wire
 from jobs.django_tasks import declared
-from jobs.django_tasks.interface import TaskError, TaskResult, TaskResultDoesNotExist, TaskResultStatus
+from jobs.django_tasks.interface import (
+    AnyResult,
+    TaskError,
+    TaskResult,
+    TaskResultDoesNotExist,
+    TaskResultStatus,
+)
 from jobs.django_tasks.mark import Mark
 from jobs.errors import Cancelled, Undeclared
 from jobs.judge import Fate
@@ -30,7 +35,7 @@ _NOTICED: Mapping[str, str] = {
 }
 
 
-def of(result_id: str) -> TaskResult[Any]:
+def of(result_id: str) -> AnyResult:
     """Return the result of a job. Raises TaskResultDoesNotExist where no Django task has this id, or its task is gone.
 
     One query; a second one where an attempt has failed.
@@ -41,7 +46,7 @@ def of(result_id: str) -> TaskResult[Any]:
     except Undeclared as error:
         raise TaskResultDoesNotExist(f"{result_id}: {error}") from error
     failures = _failures_of(job)
-    result: TaskResult[Any] = TaskResult(
+    result: AnyResult = TaskResult(
         task=declared.as_enqueued(
             task,
             priority=mark.priority,

@@ -11,8 +11,8 @@ from jobs import outages, wire
 from jobs.current import current_job
 from jobs.django_tasks import declared
 from jobs.django_tasks.interface import (
+    AnyResult,
     TaskContext,
-    TaskResult,
     task_backends,
     task_finished,
     task_started,
@@ -59,7 +59,7 @@ def run(*args: Any, **kwargs: Any) -> Any:
     return _written(result.task.call(*_context_for(result), *args, **kwargs))
 
 
-def _backend_of(result: TaskResult[Any]) -> type:
+def _backend_of(result: AnyResult) -> type:
     """Return the class of the backend that the task was enqueued with. Raises Undeclared for a backend of others."""
     from jobs.django_tasks.backend import LedgerBackend  # noqa: PLC0415 - its module imports this one
 
@@ -71,7 +71,7 @@ def _backend_of(result: TaskResult[Any]) -> type:
     return backend
 
 
-def _context_for(result: TaskResult[Any]) -> tuple[TaskContext, ...]:
+def _context_for(result: AnyResult) -> tuple[TaskContext, ...]:
     return (TaskContext(task_result=result),) if result.task.takes_context else ()
 
 
