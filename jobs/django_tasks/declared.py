@@ -44,7 +44,8 @@ def check_call(task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     """Raise TypeError where the function does not take these arguments."""
     context = (None,) if task.takes_context else ()
     try:
-        inspect.signature(task.func).bind(*context, *args, **kwargs)
+        # What is called is the decorator's function, which may take other arguments than the one behind it.
+        inspect.signature(task.func, follow_wrapped=False).bind(*context, *args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{task.module_path}: {error}") from None
 

@@ -1,6 +1,8 @@
 """Functions of a project that knows Django's tasks and no Celery."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
 from django.test import override_settings
@@ -25,6 +27,16 @@ class Odd(Exception):
 def plain(x: int) -> None:
     """Is no task, and only looks like one."""
     calls.append(x)
+
+
+def with_tenant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call the function with one argument more than the caller gives."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function("a tenant", *args, **kwargs)
+
+    return call
 
 
 with override_settings(TASKS=TASKS):
@@ -54,6 +66,11 @@ with override_settings(TASKS=TASKS):
     @task(queue_name="maintenance")
     def give_back(value: Any) -> Any:
         return value
+
+    @task(queue_name="maintenance")
+    @with_tenant
+    def tell_tenant(tenant: str, word: str) -> list[str]:
+        return [tenant, word]
 
     @task(queue_name="maintenance")
     def tell_the_time() -> datetime:

@@ -28,6 +28,10 @@ def test_the_context_is_no_argument_of_the_caller():
     assert functions.tell.enqueue("word").args == ["word"]
 
 
+def test_a_decorator_may_add_arguments_of_its_own(run):
+    assert run(functions.tell_tenant.enqueue("word")).return_value == ["a tenant", "word"]
+
+
 @pytest.mark.parametrize(
     "value",
     [
