@@ -1,6 +1,8 @@
 """The one Celery task that runs the functions of Django's tasks; the name of the job says which."""
 
 from contextvars import ContextVar
+from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
 import structlog
@@ -9,7 +11,7 @@ from celery import shared_task
 
 from jobs import outages, wire
 from jobs.current import current_job
-from jobs.django_tasks import declared
+from jobs.django_tasks import coroutines, declared
 from jobs.django_tasks.interface import (
     AnyResult,
     TaskContext,
@@ -56,7 +58,10 @@ def run(*args: Any, **kwargs: Any) -> Any:
     backend = _backend_of(result)
     _begun.set(job.id)
     task_started.send_robust(backend, task_result=result)
-    return _written(result.task.call(*_context_for(result), *args, **kwargs))
+    call = (
+        partial(coroutines.call, result.task) if iscoroutinefunction(result.task.func) else result.task.call
+    )
+    return _written(call(*_context_for(result), *args, **kwargs))
 
 
 def _backend_of(result: AnyResult) -> type:

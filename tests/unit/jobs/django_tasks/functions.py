@@ -1,5 +1,6 @@
 """Functions of a project that knows Django's tasks and no Celery."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
@@ -49,6 +50,18 @@ with override_settings(TASKS=TASKS):
     @task(queue_name="maintenance")
     async def add_later(x: int, y: int) -> int:
         return x + y
+
+    @task(queue_name="maintenance")
+    async def wait_long(seconds: float) -> str:
+        calls.append("started")
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            calls.append("cancelled")
+            raise
+        finally:
+            calls.append("ended")
+        return "waited"
 
     @task(queue_name="maintenance")
     def name_of_job() -> str:
