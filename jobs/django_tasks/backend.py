@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 
+from jobs.django_tasks import declared
 from jobs.django_tasks.interface import AnyResult, AnyTask, BaseTaskBackend, task_enqueued
 from jobs.django_tasks.options import Options
 
@@ -34,7 +35,9 @@ class LedgerBackend(BaseTaskBackend):
         from jobs.django_tasks import asking  # noqa: PLC0415 - imports models
 
         self.validate_task(task)
-        result = asking.enqueue(task, args, kwargs, self.run_options)
+        # Whoever calls this method may name a task of another backend.
+        own = declared.as_enqueued(task, backend=self.alias)
+        result = asking.enqueue(own, args, kwargs, self.run_options)
         task_enqueued.send(type(self), task_result=result)
         return result
 

@@ -61,6 +61,7 @@ LEASE = "\nJOB_LEASE_SECONDS = 3.0\nJOB_POLL_SECONDS = 0.5\n"
 def for_this_django(text):
     """Return the text with the imports of the interface that is there."""
     package = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
+    text = text if package == "django_tasks" else text.replace('INSTALLED_APPS += ["django_tasks"]', "")
     return text.replace("PACKAGE", package).replace("from django_tasks", f"from {package}")
 
 

@@ -134,6 +134,15 @@ def test_each_backend_reads_the_results_of_all(settings):
     assert read.backend == "second"
 
 
+def test_a_backend_enqueues_a_task_of_another_one_as_its_own(settings):
+    settings.TASKS = {**functions.TASKS, "second": functions.TASKS["default"]}
+
+    result = task_backends["second"].enqueue(functions.add, [1], {})
+
+    assert result.backend == result.task.backend == "second"
+    assert task_backends["second"].get_result(result.id) == result
+
+
 def test_receivers_learn_of_a_task_in_the_transaction_that_enqueues_it(told):
     functions.add.enqueue(1)
 
