@@ -125,9 +125,17 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     order_key: str | None = None,
     unique_key: str | None = None,
     share_key: str | None = None,
+    job_name: str | None = None,
+    rank: int | None = None,
+    max_attempts: int | None = None,
     **other_options: object,
 ) -> None:
-    """Write a finished Celery message into the ledger, in the current transaction."""
+    """Write a finished Celery message into the ledger, in the current transaction.
+
+    `job_name`, `rank`, `max_attempts`: columns of a job whose task runs functions of other names
+    (`jobs.django_tasks`), in place of the task's name, of what `priority` means to Celery, and of the setting.
+    """
+    name = job_name or name
     own_headers, _properties, (args, kwargs, canvas), _sent_event = message
     _refuse_unsupported(name, other_options)
     own_headers.update(headers or {})
@@ -154,7 +162,8 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
         order_key=order_key,
         unique_key=unique_key,
         share_key=share_key,
-        priority=rank_of(priority),
+        priority=rank_of(priority) if rank is None else rank,
+        max_attempts=max_attempts or max_attempts_of(name),
         expires_at=expires_at,
         expires_seconds=expires_seconds,
     )
@@ -188,7 +197,7 @@ def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.New
         kwargs=kwargs,
         canvas=canvas,
         headers=_plain(headers),
-        max_attempts=max_attempts_of(name),
+        max_attempts=0,
         run_at=None,
         delay_seconds=0.0,
         order_key=None,

@@ -1,7 +1,9 @@
 """How Django loads the ledger."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
+import django
 from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
@@ -27,5 +29,13 @@ class JobsConfig(AppConfig):
         # Celery's own discovery acts only in a worker. The web process asks for tasks by name and
         # checks their arguments, so it has to know them too.
         autodiscover_modules("tasks")
+        _declare_task_of_django_tasks()
         if settings.FAULT_POINT is not None:
             faultpoints.arm(faultpoints.FaultPoint(*settings.FAULT_POINT, settings.OFFSTAGE_DATA / "faults"))
+
+
+def _declare_task_of_django_tasks() -> None:
+    """Let a worker run Django's tasks, whatever module declares them: they are imported when the first of them runs."""
+    package = "django_tasks" if django.VERSION < (6, 0) else "django.tasks"
+    if getattr(settings, "TASKS", None) and find_spec(package) is not None:
+        import_module("jobs.django_tasks.running")

@@ -144,7 +144,13 @@ def _trace(task: Any, tracer: Tracer, job_id: str, request: dict[str, Any]) -> A
     claimed = delivered.claimed
     reset = _delivered.set(delivered)
     try:
-        with bound_contextvars(attempt=claimed.attempts, queue=claimed.queue, request_id=claimed.request_id):
+        # A task that runs functions of other names (`jobs.django_tasks`) has jobs of those names.
+        with bound_contextvars(
+            name=claimed.name,
+            attempt=claimed.attempts,
+            queue=claimed.queue,
+            request_id=claimed.request_id,
+        ):
             log.info("job_claimed")
             if claimed.share_key is not None:
                 wakeup.wake_relays()  # for the next of its key

@@ -87,6 +87,16 @@ def test_a_caller_may_hide_arguments_from_logs_and_monitors():
     assert shown == ["(1, <secret>)"] * 2
 
 
+def test_a_task_that_runs_functions_of_other_names_has_jobs_of_those_names():
+    sent = current_app.send_task(
+        "test.add", args=[1, 2], job_name="shop.add", rank=-7, max_attempts=2, shadow="shop.add"
+    )
+
+    job = Job.objects.get(pk=sent.id)
+    assert (job.name, job.headers["task"], job.headers["shadow"]) == ("shop.add", "test.add", "shop.add")
+    assert (job.priority, job.max_attempts) == (-7, 2)
+
+
 def test_an_errback_may_be_told_to_the_parts_of_a_chord():
     current_app.conf.task_allow_error_cb_on_chord_header = True
     try:

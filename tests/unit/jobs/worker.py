@@ -37,7 +37,7 @@ def deliver(job_id, meanwhile=lambda: None):
     """
     publish()
     row = Job.objects.get(pk=job_id)
-    task = current_app.tasks[row.name]
+    task = current_app.tasks[row.headers.get("task", row.name)]
     meanwhile()
     task.__trace__ = build_tracer(task.name, task, app=current_app._get_current_object())
     headers = {**row.headers, "id": str(job_id), "hostname": "w@host", "is_eager": False}
