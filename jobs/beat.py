@@ -5,6 +5,7 @@ what is asked for twice, and what fell due while no beat ran is asked for when o
 (`jobs.ticks`). An entry that can't tick is refused by itself, and all others tick.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,11 @@ from celery import current_app
 from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from jobs import faultpoints, outages, poolers
 from jobs.models import BeatEntry
-from jobs.schedule_entries import LedgerEntry, ship
+from jobs.schedule_entries import CLOCK_TOLERANCE, EntryGone, LedgerEntry, ship
 from jobs.texts import storable
 from jobs.ticks import Moment, key_of, moments_owed
 
@@ -47,6 +47,8 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         self._is_set_up = False
         self._unshipped: set[str] = set()
         self._pause = WAIT_SECONDS
+        self._read_at: datetime | None = None
+        self._clock_offset = float("-inf")
         super().__init__(*args, **options)
 
     def setup_schedule(self) -> None:
@@ -65,17 +67,18 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
     def all_as_schedule(self) -> dict[str, LedgerEntry]:
         """Return the entries that can tick; the others are refused, each with its reason."""
         known = {entry.name: entry for entry in BeatEntry.objects.all()}
-        changed_at = min(timezone.now(), self.Changes.last_change() or timezone.now())
+        now = timezone.now()
+        changed_at = self._changed_at(now)
         schedule: dict[str, LedgerEntry] = {}
         models = self.enabled_models()
         for model in models:
             model.beat_entry = known.get(model.name) or BeatEntry(name=model.name)
-            error = outages.isolated(lambda model=model: self._add(schedule, model, changed_at))  # type: ignore[misc]
+            error = outages.isolated(lambda model=model: self._add(schedule, model, changed_at, now))  # type: ignore[misc]
             if error is not None:
                 _refuse(model.name, error)
         present = {model.name for model in models} | self._unshipped
-        BeatEntry.objects.exclude(name__in=present).exclude(plan=_DISABLED).update(
-            plan=_DISABLED, refused="", refused_at=None
+        BeatEntry.objects.exclude(name__in=present).update(
+            plan=_DISABLED, owed_since=now, refused="", refused_at=None
         )
         return schedule
 
@@ -115,6 +118,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         return WAIT_SECONDS
 
     def _tick(self, *args: Any, **kwargs: Any) -> None:
+        self._notice_clock()
         if not self._is_set_up:
             self.update_from_dict(self.app.conf.beat_schedule)
             self._is_set_up = True
@@ -125,9 +129,29 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
             faultpoints.reach("beat.enqueued")
             self._owed.pop(0)
 
-    def _add(self, schedule: dict[str, LedgerEntry], model: Any, changed_at: datetime) -> None:
+    def _notice_clock(self) -> None:
+        """Read all entries again where the clock was put back: their next times lie in a future that is gone."""
+        offset = time.time() - time.monotonic()
+        if offset < self._clock_offset - CLOCK_TOLERANCE.total_seconds():
+            log.warning("clock_put_back", seconds=round(self._clock_offset - offset))
+            self._heap = None
+            self._initial_read = True
+        self._clock_offset = offset
+
+    def _changed_at(self, now: datetime) -> datetime:
+        """Return when rows were changed since they were last read; now, where that was not noted.
+
+        The library notes each `save`, and no bulk update.
+        """
+        noted, read_at = self.Changes.last_change(), self._read_at
+        self._read_at = now
+        is_known = noted is not None and noted <= now and (read_at is None or noted > read_at)
+        return noted if is_known else now
+
+    def _add(self, schedule: dict[str, LedgerEntry], model: Any, changed_at: datetime, now: datetime) -> None:
         entry = self.Entry(model, app=self.app)
-        entry.note_plan(changed_at)
+        entry.correct_last_run(now)
+        entry.note_plan(changed_at, now)
         schedule[entry.name] = entry
 
 
@@ -148,7 +172,7 @@ class Owed:
     def by(cls, entry: LedgerEntry, now: datetime) -> "Owed":
         """Return what a due entry owes now."""
         moments = moments_owed(entry.schedule, entry.policy, entry.owed_since, now)
-        if entry.model.one_off and not isinstance(entry.schedule, clocked):
+        if entry.model.one_off:
             # One tick for each time that it is enabled, whatever the moment: beat may be killed before it disables it.
             armed = entry.model.date_changed.isoformat()
             moments = [Moment(f"once since {armed}", moment.at) for moment in moments[-1:]]
@@ -169,6 +193,9 @@ class Owed:
         Twice, or by a second beat: one job for each moment.
         """
         error = outages.isolated(self._write)
+        if isinstance(error, EntryGone):
+            log.info("tick_dropped", entry=self.entry, reason="deleted or disabled")
+            return
         if error is None:
             if self.is_refused:
                 _accept(self.entry)
@@ -179,6 +206,7 @@ class Owed:
         _refuse(self.entry, error)
 
     def _write(self) -> None:
+        self.write_last_run()
         for moment in self.moments:
             # To run when its moment has come by the database's clock: a beat's may be ahead.
             current_app.send_task(
@@ -189,7 +217,6 @@ class Owed:
                 unique_key=key_of(self.entry, moment.name),
                 **self.options,
             )
-        self.write_last_run()
 
 
 def _refuse(name: str, error: Exception) -> None:

@@ -105,7 +105,7 @@ def ours():
 def copy_rows_to(schema):
     for table in TABLES:
         name = f"django_celery_beat_{table}"
-        execute(f"insert into {schema}.{name} select * from {name}")
+        execute(f"insert into {schema}.{name} select * from {name}")  # noqa: S608 - constants
 
 
 def test_a_row_that_can_not_tick_is_refused_and_beat_goes_on(rows, stage):

@@ -4,7 +4,7 @@ from config import settings as real
 
 SCHEMA = "stock"
 
-SECRET_KEY = "signs nothing"  # noqa: S105 - no session, no cookie
+SECRET_KEY = "signs nothing"
 USE_TZ, TIME_ZONE = True, "UTC"
 INSTALLED_APPS = ["django_celery_beat"]
 DATABASES = {"default": {**real.DATABASES["default"], "OPTIONS": {"options": f"-c search_path={SCHEMA}"}}}
