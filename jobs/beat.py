@@ -20,7 +20,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from jobs import faultpoints, outages, poolers
 from jobs.models import BeatEntry
-from jobs.schedule_entries import CLOCK_TOLERANCE, EntryGone, LedgerEntry, ship
+from jobs.schedule_entries import CLOCK_TOLERANCE, EntryGone, LedgerEntry, ship, withdraw
 from jobs.texts import storable
 from jobs.ticks import Moment, key_of, moments_owed
 
@@ -83,12 +83,16 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         return schedule
 
     def update_from_dict(self, mapping: Mapping[str, dict[str, Any]]) -> None:
-        """Write the code's entries into the database; one that can't be written is refused by itself."""
+        """Write the code's entries into the database, and disable those that the code no longer has.
+
+        One that can't be written is refused by itself.
+        """
         for name, fields in mapping.items():
             error = outages.isolated(lambda name=name, fields=fields: ship(name, fields))  # type: ignore[misc]
             if error is not None:
                 self._unshipped.add(name)
                 _refuse(name, error)
+        withdraw(mapping.keys())
 
     def sync(self) -> None:
         """Write nothing: each last run is written with its job."""

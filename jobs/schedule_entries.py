@@ -1,6 +1,7 @@
 """An entry of the schedule: checked when it is read, written from the code only where the code has changed."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Clocks of hosts, and of one host before and after it is set, differ by less than this.
 CLOCK_TOLERANCE = timedelta(seconds=5)
+#: What `BeatEntry.shipped` is where the code no longer has the entry and beat has disabled it for that.
+WITHDRAWN = "withdrawn"
 
 _SCHEDULES = ("interval", "crontab", "solar", "clocked")
 _OPTIONS = frozenset({"queue", "exchange", "routing_key", "priority", "headers", "expires", "expire_seconds"})
@@ -157,6 +160,8 @@ def ship(name: str, fields: dict[str, Any]) -> None:
     row = PeriodicTask.objects.filter(name=name).first()
     if row is not None and known.shipped == definition:
         return
+    if known.shipped == WITHDRAWN:
+        wanted["enabled"] = True
     differs = row is None or any(getattr(row, column) != value for column, value in wanted.items())
     if row is not None and not known.shipped and differs:
         # Written by a release that did not note what it shipped, and edited in the admin since.
@@ -169,6 +174,18 @@ def ship(name: str, fields: dict[str, Any]) -> None:
         log.info("entry_shipped", entry=name)
     known.shipped = definition
     known.save()
+
+
+def withdraw(present: Collection[str]) -> None:
+    """Disable each entry that the code once had and has no longer. An entry that comes back is enabled again."""
+    for known in BeatEntry.objects.exclude(shipped__in=("", WITHDRAWN)).exclude(name__in=present):
+        rows = PeriodicTask.objects.filter(name=known.name, enabled=True)
+        is_disabled = rows.update(enabled=False, date_changed=timezone.now())
+        known.shipped = WITHDRAWN if is_disabled else ""
+        known.save(update_fields=["shipped"])
+        if is_disabled:
+            PeriodicTasks.update_changed()
+            log.warning("entry_withdrawn", entry=known.name)
 
 
 def _columns_of(*, schedule: Any, options: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from celery import current_app
+from celery.schedules import schedule
 from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
@@ -249,3 +250,32 @@ def test_beat_leaves_a_server_that_has_become_read_only(beat, monkeypatch):
             beat.tick()
 
     assert ticks() == 2
+
+
+def test_an_entry_that_the_code_no_longer_has_is_disabled(beat, monkeypatch):
+    shipped = {"task": "test.note", "schedule": schedule(60)}
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {"kept": shipped, "removed": shipped})
+    tick_out(beat)
+    an_entry("by hand")
+
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {"kept": shipped})
+    tick_out(a_beat())
+    enabled = set(PeriodicTask.objects.enabled().values_list("name", flat=True))
+    assert enabled == {"kept", "by hand"}
+
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {"kept": shipped, "removed": shipped})
+    tick_out(a_beat())
+    assert PeriodicTask.objects.get(name="removed").enabled
+
+
+def test_an_entry_that_was_disabled_by_hand_is_not_enabled_by_the_code(monkeypatch):
+    shipped = {"task": "test.note", "schedule": schedule(60)}
+    monkeypatch.setitem(current_app.conf, "beat_schedule", {"shipped": shipped})
+    tick_out(a_beat())
+    PeriodicTask.objects.update(enabled=False)
+
+    for entries in ({}, {"shipped": shipped}):
+        monkeypatch.setitem(current_app.conf, "beat_schedule", entries)
+        tick_out(a_beat())
+
+    assert not PeriodicTask.objects.get().enabled
