@@ -46,6 +46,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         self._owed: list[Owed] = []
         self._is_set_up = False
         self._unshipped: set[str] = set()
+        self._unreadable: set[str] = set()
         self._pause = WAIT_SECONDS
         self._read_at: datetime | None = None
         self._clock_offset = float("-inf")
@@ -64,6 +65,20 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         related = ("interval", "crontab", "solar", "clocked")
         return self.Model.objects.enabled().select_related(*related)  # type: ignore[no-any-return]  # untyped
 
+    def enabled_models(self) -> list[Any]:
+        """Return every enabled entry that can be read; each other one is refused by itself."""
+        rows, models = self.enabled_models_qs(), list[Any]()
+        self._unreadable = set()
+        # A zone that the system does not know fails in the conversion of its row, and the query with it.
+        if outages.isolated(lambda: models.extend(rows)) is None:
+            return models
+        for key, name in rows.values_list("pk", "name"):
+            error = outages.isolated(lambda key=key: models.extend(rows.filter(pk=key)))  # type: ignore[misc]
+            if error is not None:
+                self._unreadable.add(name)
+                _refuse(name, error)
+        return models
+
     def all_as_schedule(self) -> dict[str, LedgerEntry]:
         """Return the entries that can tick; the others are refused, each with its reason."""
         known = {entry.name: entry for entry in BeatEntry.objects.all()}
@@ -76,7 +91,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
             error = outages.isolated(lambda model=model: self._add(schedule, model, changed_at, now))  # type: ignore[misc]
             if error is not None:
                 _refuse(model.name, error)
-        present = {model.name for model in models} | self._unshipped
+        present = {model.name for model in models} | self._unshipped | self._unreadable
         BeatEntry.objects.exclude(name__in=present).update(
             plan=_DISABLED, owed_since=now, refused="", refused_at=None
         )

@@ -8,7 +8,13 @@ from celery import current_app
 from celery.schedules import schedule
 from django.db import connection
 from django.utils import timezone
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
 
 from jobs.beat import LedgerScheduler
 from jobs.models import BeatEntry, Job
@@ -176,6 +182,32 @@ def test_entries_go_on_when_the_clock_is_put_back(beat):
             tick_out(beat)
 
     assert min(ticks("first"), ticks("second"), ticks("third")) >= 2
+
+
+def test_a_row_that_can_not_be_read_is_refused_by_itself(beat):
+    an_entry("bad", crontab=hourly("*"))
+    with connection.cursor() as cursor:
+        cursor.execute("update django_celery_beat_crontabschedule set timezone = 'Mars/Olympus'")
+    an_entry("good", crontab=hourly("*"))
+
+    for _ in range(2):
+        tick_out(a_beat())
+
+    assert (ticks("good"), ticks("bad")) == (1, 0)
+    assert "Mars/Olympus" in BeatEntry.objects.get(name="bad").refused
+    assert not BeatEntry.objects.get(name="good").refused
+
+
+def test_an_event_of_the_sun_without_its_library_is_refused_by_itself(beat):
+    sun = SolarSchedule.objects.create(event="sunrise", latitude=89, longitude=0)
+    entry = an_entry("sunrise")
+    PeriodicTask.objects.filter(pk=entry.pk).update(interval=None, solar=sun)
+    an_entry("good")
+
+    tick_out(beat)
+
+    assert ticks("good") == 1
+    assert "ephem" in BeatEntry.objects.get(name="sunrise").refused
 
 
 def test_naive_times_of_the_library_are_not_needed(beat, settings):
