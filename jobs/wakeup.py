@@ -2,8 +2,8 @@
 
 PostgreSQL lets transactions that notify commit one at a time. With `NOTIFY` in the transaction of the caller,
 16 clients committed 4 to 7 times fewer jobs a second. Here a thread of the process notifies, outside any transaction
-that has written, and once for all commits of a few milliseconds. Where the machine or the database is busy a
-notification takes long, and then the commits of a longer time share one: it takes a tenth of one session's time at most.
+that has written, and once for all commits of a few milliseconds. Where the machine or the database is busy, a
+notification takes long, and the commits of a longer time share one: about a tenth of one session's time goes to it.
 A lost wake-up is a poll later, nothing more.
 """
 
