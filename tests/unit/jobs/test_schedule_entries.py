@@ -311,3 +311,16 @@ def test_an_entry_that_was_disabled_by_hand_is_not_enabled_by_the_code(monkeypat
         tick_out(a_beat())
 
     assert not PeriodicTask.objects.get().enabled
+
+
+def test_a_periodic_task_that_the_application_adds_is_an_entry(beat):
+    task = current_app.tasks["test.note"]
+    key = current_app.add_periodic_task(60.0, task.s("added"), name="added", queue="reports")
+
+    tick_out(beat)
+    with time_machine.travel(timezone.now() + A_MINUTE):
+        tick_out(beat)
+
+    assert key == "added"
+    job = Job.objects.get(args=["added"])
+    assert (job.name, job.queue) == ("test.note", "reports")
