@@ -4,7 +4,10 @@ from typing import Any
 
 from celery.worker.control import Panel
 
-TIME_LIMITS_REFUSED = "time limits travel with each job: declare them with the task, or give time_limit and soft_time_limit with the call"
+TIME_LIMITS_REFUSED = (
+    "time limits travel with each job: declare them with the task,"
+    " or give time_limit and soft_time_limit with the call"
+)
 
 
 def refuse_what_has_no_effect() -> None:
