@@ -5,6 +5,7 @@ what is asked for twice, and what fell due while no beat ran is asked for when o
 (`jobs.ticks`). An entry that can't tick is refused by itself, and all others tick.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,11 @@ from celery import current_app
 from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from jobs import faultpoints, outages, poolers
 from jobs.models import BeatEntry
-from jobs.schedule_entries import LedgerEntry, ship
+from jobs.schedule_entries import CLOCK_TOLERANCE, EntryGone, LedgerEntry, ship, withdraw
 from jobs.texts import storable
 from jobs.ticks import Moment, key_of, moments_owed
 
@@ -46,7 +46,10 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         self._owed: list[Owed] = []
         self._is_set_up = False
         self._unshipped: set[str] = set()
+        self._unreadable: set[str] = set()
         self._pause = WAIT_SECONDS
+        self._read_at: datetime | None = None
+        self._clock_offset = float("-inf")
         super().__init__(*args, **options)
 
     def setup_schedule(self) -> None:
@@ -62,30 +65,49 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         related = ("interval", "crontab", "solar", "clocked")
         return self.Model.objects.enabled().select_related(*related)  # type: ignore[no-any-return]  # untyped
 
+    def enabled_models(self) -> list[Any]:
+        """Return every enabled entry that can be read; each other one is refused by itself."""
+        rows, models = self.enabled_models_qs(), list[Any]()
+        self._unreadable = set()
+        # A zone that the system does not know fails in the conversion of its row, and the query with it.
+        if outages.isolated(lambda: models.extend(rows)) is None:
+            return models
+        for key, name in rows.values_list("pk", "name"):
+            error = outages.isolated(lambda key=key: models.extend(rows.filter(pk=key)))  # type: ignore[misc]
+            if error is not None:
+                self._unreadable.add(name)
+                _refuse(name, error)
+        return models
+
     def all_as_schedule(self) -> dict[str, LedgerEntry]:
         """Return the entries that can tick; the others are refused, each with its reason."""
         known = {entry.name: entry for entry in BeatEntry.objects.all()}
-        changed_at = min(timezone.now(), self.Changes.last_change() or timezone.now())
+        now = timezone.now()
+        changed_at = self._changed_at(now)
         schedule: dict[str, LedgerEntry] = {}
         models = self.enabled_models()
         for model in models:
             model.beat_entry = known.get(model.name) or BeatEntry(name=model.name)
-            error = outages.isolated(lambda model=model: self._add(schedule, model, changed_at))  # type: ignore[misc]
+            error = outages.isolated(lambda model=model: self._add(schedule, model, changed_at, now))  # type: ignore[misc]
             if error is not None:
                 _refuse(model.name, error)
-        present = {model.name for model in models} | self._unshipped
-        BeatEntry.objects.exclude(name__in=present).exclude(plan=_DISABLED).update(
-            plan=_DISABLED, refused="", refused_at=None
+        present = {model.name for model in models} | self._unshipped | self._unreadable
+        BeatEntry.objects.exclude(name__in=present).update(
+            plan=_DISABLED, owed_since=now, refused="", refused_at=None
         )
         return schedule
 
     def update_from_dict(self, mapping: Mapping[str, dict[str, Any]]) -> None:
-        """Write the code's entries into the database; one that can't be written is refused by itself."""
+        """Write the code's entries into the database, and disable those that the code no longer has.
+
+        One that can't be written is refused by itself.
+        """
         for name, fields in mapping.items():
             error = outages.isolated(lambda name=name, fields=fields: ship(name, fields))  # type: ignore[misc]
             if error is not None:
                 self._unshipped.add(name)
                 _refuse(name, error)
+        withdraw(mapping.keys())
 
     def sync(self) -> None:
         """Write nothing: each last run is written with its job."""
@@ -115,6 +137,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
         return WAIT_SECONDS
 
     def _tick(self, *args: Any, **kwargs: Any) -> None:
+        self._notice_clock()
         if not self._is_set_up:
             self.update_from_dict(self.app.conf.beat_schedule)
             self._is_set_up = True
@@ -125,9 +148,29 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library i
             faultpoints.reach("beat.enqueued")
             self._owed.pop(0)
 
-    def _add(self, schedule: dict[str, LedgerEntry], model: Any, changed_at: datetime) -> None:
+    def _notice_clock(self) -> None:
+        """Read all entries again where the clock was put back: their next times lie in a future that is gone."""
+        offset = time.time() - time.monotonic()
+        if offset < self._clock_offset - CLOCK_TOLERANCE.total_seconds():
+            log.warning("clock_put_back", seconds=round(self._clock_offset - offset))
+            self._heap = None
+            self._initial_read = True
+        self._clock_offset = offset
+
+    def _changed_at(self, now: datetime) -> datetime:
+        """Return when rows were changed since they were last read; now, where that was not noted.
+
+        The library notes each `save`, and no bulk update.
+        """
+        noted, read_at = self.Changes.last_change(), self._read_at
+        self._read_at = now
+        is_known = noted is not None and noted <= now and (read_at is None or noted > read_at)
+        return noted if is_known else now
+
+    def _add(self, schedule: dict[str, LedgerEntry], model: Any, changed_at: datetime, now: datetime) -> None:
         entry = self.Entry(model, app=self.app)
-        entry.note_plan(changed_at)
+        entry.correct_last_run(now)
+        entry.note_plan(changed_at, now)
         schedule[entry.name] = entry
 
 
@@ -148,7 +191,7 @@ class Owed:
     def by(cls, entry: LedgerEntry, now: datetime) -> "Owed":
         """Return what a due entry owes now."""
         moments = moments_owed(entry.schedule, entry.policy, entry.owed_since, now)
-        if entry.model.one_off and not isinstance(entry.schedule, clocked):
+        if entry.model.one_off:
             # One tick for each time that it is enabled, whatever the moment: beat may be killed before it disables it.
             armed = entry.model.date_changed.isoformat()
             moments = [Moment(f"once since {armed}", moment.at) for moment in moments[-1:]]
@@ -169,6 +212,9 @@ class Owed:
         Twice, or by a second beat: one job for each moment.
         """
         error = outages.isolated(self._write)
+        if isinstance(error, EntryGone):
+            log.info("tick_dropped", entry=self.entry, reason="deleted or disabled")
+            return
         if error is None:
             if self.is_refused:
                 _accept(self.entry)
@@ -179,6 +225,7 @@ class Owed:
         _refuse(self.entry, error)
 
     def _write(self) -> None:
+        self.write_last_run()
         for moment in self.moments:
             # To run when its moment has come by the database's clock: a beat's may be ahead.
             current_app.send_task(
@@ -189,7 +236,6 @@ class Owed:
                 unique_key=key_of(self.entry, moment.name),
                 **self.options,
             )
-        self.write_last_run()
 
 
 def _refuse(name: str, error: Exception) -> None:

@@ -8,6 +8,7 @@ from django_celery_beat.admin import PeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from jobs.models import BeatEntry
+from jobs.schedule_entries import WITHDRAWN
 
 admin.site.unregister(PeriodicTask)
 
@@ -28,6 +29,8 @@ class MarkedPeriodicTaskAdmin(PeriodicTaskAdmin):  # type: ignore[misc]  # the l
             return ""
         if known.refused:
             return f"refused: {known.refused}"
+        if known.shipped == WITHDRAWN:
+            return "disabled: the code no longer has it"
         # An edit lasts until a release changes the entry; one that is deleted comes back.
         return "from the code: edits last until a release changes it; disable it, do not delete" * bool(
             known.shipped

@@ -9,7 +9,7 @@ import structlog
 from celery import bootsteps
 from django.conf import settings
 
-from jobs import poolers, pools
+from jobs import poolers, pools, remote_control
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,7 @@ class RelayStep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **_options: Any) -> None:
         pools.check(worker)
         poolers.refuse_transaction_pooling()
+        remote_control.refuse_what_has_no_effect()
         self._relay: subprocess.Popen[bytes] | None = None
         self._watch: Any = None
         super().__init__(worker)

@@ -1,13 +1,18 @@
 """An entry of the schedule: checked when it is read, written from the code only where the code has changed."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from celery.schedules import crontab, maybe_schedule
-from django_celery_beat.models import PeriodicTask
+from celery.schedules import crontab, maybe_schedule, schedstate
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_celery_beat.clockedschedule import clocked
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import ModelEntry
+from django_celery_beat.utils import NEVER_CHECK_TIMEOUT
 
 from jobs.crontabs import ExactCrontab
 from jobs.models import BeatEntry, MissedTicks
@@ -15,9 +20,18 @@ from jobs.ticks import default_policy, plan_of
 
 log = structlog.get_logger(__name__)
 
+#: Clocks of hosts, and of one host before and after it is set, differ by less than this.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+#: What `BeatEntry.shipped` is where the code no longer has the entry and beat has disabled it for that.
+WITHDRAWN = "withdrawn"
+
 _SCHEDULES = ("interval", "crontab", "solar", "clocked")
 _OPTIONS = frozenset({"queue", "exchange", "routing_key", "priority", "headers", "expires", "expire_seconds"})
 _NOT_OFFERED = ("exchange", "routing_key")
+
+
+class EntryGone(Exception):
+    """The row was deleted or disabled since beat read it."""
 
 
 class LedgerEntry(ModelEntry):  # type: ignore[misc]  # the library is untyped
@@ -27,6 +41,7 @@ class LedgerEntry(ModelEntry):  # type: ignore[misc]  # the library is untyped
     """
 
     schedule: Any
+    last_run_at: datetime
 
     def __init__(self, model: Any, app: Any = None) -> None:
         _check(model)
@@ -58,7 +73,21 @@ class LedgerEntry(ModelEntry):  # type: ignore[misc]  # the library is untyped
         )
         return max(moment for moment in since if moment is not None)
 
-    def note_plan(self, changed_at: datetime) -> None:
+    def is_due(self) -> schedstate:
+        """Return whether the entry owes a tick, and the seconds until the next look."""
+        model = self.model
+        if model.one_off and model.enabled and model.total_run_count > 0:
+            self._disable(model)
+            return schedstate(is_due=False, next=NEVER_CHECK_TIMEOUT)
+        if (
+            isinstance(self.schedule, clocked)
+            and not model.one_off
+            and self._ran_after(self.schedule.clocked_time)
+        ):
+            return schedstate(is_due=False, next=NEVER_CHECK_TIMEOUT)
+        return super().is_due()  # type: ignore[no-any-return]  # untyped
+
+    def note_plan(self, changed_at: datetime, now: datetime) -> None:
         """Remember the schedule; where it is another one than before, its ticks are owed from the change on.
 
         Forget why the entry was refused, where somebody has edited it since.
@@ -68,16 +97,51 @@ class LedgerEntry(ModelEntry):  # type: ignore[misc]  # the library is untyped
         if known.plan == plan and not is_mended:
             return
         if known.plan not in ("", plan):
-            known.owed_since = changed_at
+            # A change from before beat last saw the other plan is not the one that brought this plan.
+            is_newer = known.owed_since is None or changed_at > known.owed_since
+            known.owed_since = changed_at if is_newer else now
         if is_mended:
             known.refused, known.refused_at = "", None
         known.plan = plan
         known.save()
 
+    def correct_last_run(self, now: datetime) -> None:
+        """Take a last run in the future, which a wrong clock has written, as one of now.
+
+        The entry would not tick until that moment.
+        """
+        if self.last_run_at <= now + CLOCK_TOLERANCE:
+            return
+        log.warning("last_run_corrected", entry=self.name, last_run_at=self.last_run_at.isoformat())
+        self.last_run_at = self.model.last_run_at = now
+        self._row().filter(last_run_at__gt=now).update(last_run_at=now)
+
     def write_last_run(self) -> None:
-        """Write the last run. The library's `save` would also make now the moment of the last change by a person."""
+        """Write the last run. The library's `save` would also make now the moment of the last change by a person.
+
+        Raises EntryGone where the row is not there any more, or not enabled.
+        """
         fields = {name: getattr(self.model, name) for name in ("last_run_at", "total_run_count")}
-        type(self.model).objects.filter(pk=self.model.pk).update(**fields)
+        if not self._row().filter(enabled=True).update(**fields):
+            raise EntryGone(self.name)
+
+    def _disable(self, model: Any) -> None:
+        # The library writes back each column as beat had read it, over what was edited since, and a deleted row anew.
+        model.enabled = False
+        as_read = {"one_off": model.one_off, "expires": model.expires}
+        disabled = {"enabled": False, "total_run_count": 0, "date_changed": timezone.now()}
+        if self._row().filter(enabled=True, **as_read).update(**disabled):
+            PeriodicTasks.update_changed()
+
+    def _default_now(self) -> datetime:
+        # With DJANGO_CELERY_BEAT_TZ_AWARE off the library's is naive, and can't be compared with what rows hold.
+        return datetime.now(self.app.timezone)
+
+    def _ran_after(self, moment: datetime) -> bool:
+        return not self.never_ran and self.last_run_at >= moment
+
+    def _row(self) -> QuerySet[Any]:
+        return type(self.model).objects.filter(pk=self.model.pk)  # type: ignore[no-any-return]  # untyped
 
 
 def ship(name: str, fields: dict[str, Any]) -> None:
@@ -96,6 +160,8 @@ def ship(name: str, fields: dict[str, Any]) -> None:
     row = PeriodicTask.objects.filter(name=name).first()
     if row is not None and known.shipped == definition:
         return
+    if known.shipped == WITHDRAWN:
+        wanted["enabled"] = True
     differs = row is None or any(getattr(row, column) != value for column, value in wanted.items())
     if row is not None and not known.shipped and differs:
         # Written by a release that did not note what it shipped, and edited in the admin since.
@@ -108,6 +174,18 @@ def ship(name: str, fields: dict[str, Any]) -> None:
         log.info("entry_shipped", entry=name)
     known.shipped = definition
     known.save()
+
+
+def withdraw(present: Collection[str]) -> None:
+    """Disable each entry that the code once had and has no longer. An entry that comes back is enabled again."""
+    for known in BeatEntry.objects.exclude(shipped__in=("", WITHDRAWN)).exclude(name__in=present):
+        rows = PeriodicTask.objects.filter(name=known.name, enabled=True)
+        is_disabled = rows.update(enabled=False, date_changed=timezone.now())
+        known.shipped = WITHDRAWN if is_disabled else ""
+        known.save(update_fields=["shipped"])
+        if is_disabled:
+            PeriodicTasks.update_changed()
+            log.warning("entry_withdrawn", entry=known.name)
 
 
 def _columns_of(*, schedule: Any, options: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:

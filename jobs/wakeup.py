@@ -2,7 +2,9 @@
 
 PostgreSQL lets transactions that notify commit one at a time. With `NOTIFY` in the transaction of the caller,
 16 clients committed 4 to 7 times fewer jobs a second. Here a thread of the process notifies, outside any transaction
-that has written, and once for all commits of a few milliseconds. A lost wake-up is a poll later, nothing more.
+that has written, and once for all commits of a few milliseconds. Where the machine or the database is busy, a
+notification takes long, and the commits of a longer time share one: about a tenth of one session's time goes to it.
+A lost wake-up is a poll later, nothing more.
 """
 
 import atexit
@@ -20,6 +22,10 @@ log = structlog.get_logger(__name__)
 
 #: The shortest time between two notifications of one process.
 GAP_SECONDS = 0.02
+#: Where notifying takes long, the machine or the database is busy: the thread waits for so many times as long.
+GAP_TIMES = 10
+#: Below JOB_POLL_SECONDS by default: a relay that sleeps looks by itself then.
+MAX_GAP_SECONDS = 0.5
 #: A process that asks for nothing gives its connection back.
 IDLE_SECONDS = 60.0
 #: How long a process that exits waits for its last notification.
@@ -58,18 +64,20 @@ class Waker:
             thread, self._thread = self._thread, None
             self._is_stopped = True
             self._wanted.set()
+            self._gap_is_over.set()
         if thread is not None:
             thread.join()
 
     def flush(self) -> None:
-        """Wait a moment for a notification that is due."""
+        """Send the notification that is due, and wait for it a moment."""
         if self._thread is not None and self._thread.is_alive():
+            self._gap_is_over.set()
             self._sent.wait(EXIT_SECONDS)
 
     def _forget(self) -> None:
         # A thread does not survive a fork, and a lock may have been held at that instant.
         self._lock = threading.Lock()
-        self._wanted, self._sent = threading.Event(), threading.Event()
+        self._wanted, self._sent, self._gap_is_over = threading.Event(), threading.Event(), threading.Event()
         self._sent.set()
         self._is_stopped = False
         self._thread = None
@@ -86,11 +94,18 @@ class Waker:
 
     def _send(self) -> None:
         self._wanted.clear()
-        _notify()
+        self._gap_is_over.clear()
+        seconds = _notify()
         if not self._wanted.is_set():
             self._sent.set()
         if not self._is_stopped:
-            time.sleep(GAP_SECONDS)  # noqa: TID251 - commits of this time share the next notification
+            # Commits of this time share the next notification.
+            self._gap_is_over.wait(gap_after(seconds))
+
+
+def gap_after(seconds: float) -> float:
+    """Return how long to wait after a notification that took so long."""
+    return min(max(GAP_SECONDS, GAP_TIMES * seconds), MAX_GAP_SECONDS)
 
 
 class _State:
@@ -111,12 +126,17 @@ def stop() -> None:
     _waker.stop()
 
 
-def _notify() -> None:
+def _notify() -> float:
+    """Notify, and return the seconds that it took; to connect does not count."""
     try:
+        connection.ensure_connection()
+        began_at = time.monotonic()
         queries.notify_relays()
+        return time.monotonic() - began_at
     except Error as error:
         connection.close()
         log.warning("relays_not_woken", reason=str(error))
+        return 0.0
 
 
 @signals.worker_init.connect

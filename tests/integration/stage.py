@@ -1,5 +1,6 @@
 """The ledger with real processes around it: a broker of the test's own, workers and relays on the test database."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -29,6 +31,8 @@ QUICK = {
     "JOB_POLL_SECONDS": "0.5",
 }
 SETTINGS = "tests.integration.testtasks.settings"
+STOCK_SETTINGS = "tests.integration.stockbeat.settings"
+STOCK_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 
 class Broker:
@@ -78,6 +82,11 @@ class Broker:
     def waiting(self, queue: str) -> int:
         with self.client() as client:
             return int(client.llen(queue))
+
+    def headers_in(self, queue: str) -> list[dict[str, Any]]:
+        """Return the headers of each message that waits, oldest first."""
+        with self.client() as client:
+            return [json.loads(message)["headers"] for message in reversed(client.lrange(queue, 0, -1))]
 
     def _answers(self) -> bool:
         try:
@@ -153,6 +162,27 @@ class Stage:
 
     def start_beat(self) -> subprocess.Popen[bytes]:
         return self._start(self._folder / "beat.log", "-m", "celery", "-A", "config", "-q", "beat")
+
+    def start_stock_beat(self) -> subprocess.Popen[bytes]:
+        """Start django-celery-beat's own scheduler on the rows of its own schema, without anything of ours."""
+        command = (
+            "-m",
+            "celery",
+            "-A",
+            "tests.integration.stockbeat.app",
+            "beat",
+            "-l",
+            "INFO",
+            "-S",
+            STOCK_SCHEDULER,
+        )
+        return self._start(self._folder / "stock.log", *command, DJANGO_SETTINGS_MODULE=STOCK_SETTINGS)
+
+    def migrate_stock_beat(self) -> None:
+        """Create its tables, in a schema that must exist."""
+        command = ("-m", "django", "migrate", "-v", "0")
+        migrating = self._start(self._folder / "stock.log", *command, DJANGO_SETTINGS_MODULE=STOCK_SETTINGS)
+        assert migrating.wait(60) == 0
 
     def logs(self) -> str:
         return "".join(log.read_text() for log in self._folder.glob("*.log"))

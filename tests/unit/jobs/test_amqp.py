@@ -108,3 +108,22 @@ def test_an_errback_may_be_told_to_the_parts_of_a_chord():
         [errback] = job.canvas["errbacks"]
         signature(errback).apply_async((str(job.pk),))
     assert Job.objects.filter(name="test.note").count() == 2
+
+
+def test_a_shadow_limits_and_stamps_of_a_call_are_in_the_headers():
+    call = add(1, 2)
+    call.stamp(tenant="7")
+
+    call.apply_async(shadow="sum", soft_time_limit=3, time_limit=5)
+
+    headers = Job.objects.get().headers
+    assert (headers["shadow"], headers["timelimit"]) == ("sum", [5, 3])
+    assert (headers["stamped_headers"], headers["stamps"]) == (["tenant"], {"tenant": "7"})
+
+
+def test_a_delay_on_commit_writes_its_row_after_the_commit(django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        current_app.tasks["test.add"].delay_on_commit(1, 2)
+        assert not Job.objects.exists()
+
+    assert Job.objects.get().args == [1, 2]

@@ -5,6 +5,7 @@ from celery import Task, current_app
 from celery.app.trace import _install_stack_protection, reset_worker_optimizations
 from celery.contrib.abortable import AbortableTask
 from celery.exceptions import Retry
+from pydantic import BaseModel
 
 from jobs.bases import JobEntry, job_class
 from jobs.enqueue import enqueue
@@ -12,6 +13,11 @@ from jobs.errors import Transient
 from jobs.models import Job
 from jobs.task import JobTask
 from tests.unit.jobs.worker import deliver
+
+
+class Order(BaseModel):
+    count: int
+
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("end_of_heartbeat")]
 
@@ -207,6 +213,17 @@ def test_a_task_without_typing_is_not_checked(declare):
     deliver(job_id)
 
     assert "TypeError" in Job.objects.get(pk=job_id).failures.get().error_class
+
+
+def test_a_task_with_a_model_of_pydantic_gets_it(declare):
+    def body(order: Order):
+        return order.count + 1
+
+    job_id = declare(body, pydantic=True).delay({"count": "2"}).id
+
+    deliver(job_id)
+
+    assert Job.objects.get(pk=job_id).result == 3
 
 
 def test_apply_runs_the_body_and_writes_no_job(declare):

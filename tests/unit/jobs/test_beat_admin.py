@@ -6,6 +6,7 @@ from django.test import Client
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from jobs.models import BeatEntry
+from jobs.schedule_entries import WITHDRAWN
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +36,16 @@ def test_an_entry_of_the_code_says_how_long_an_edit_lasts(admin):
     shown = admin.get("/admin/django_celery_beat/periodictask/").content.decode()
 
     assert "edits last until a release changes it" in shown
+
+
+def test_an_entry_that_the_code_no_longer_has_says_so(admin):
+    every = IntervalSchedule.objects.create(every=1, period="hours")
+    PeriodicTask.objects.create(name="removed", task="test.note", interval=every, enabled=False)
+    BeatEntry.objects.create(name="removed", shipped=WITHDRAWN)
+
+    shown = admin.get("/admin/django_celery_beat/periodictask/").content.decode()
+
+    assert "disabled: the code no longer has it" in shown
 
 
 def test_the_policy_of_an_entry_can_be_set_and_a_running_beat_reads_it(admin):

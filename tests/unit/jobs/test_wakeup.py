@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -73,6 +74,42 @@ def test_many_commits_are_a_few_notifications(other, heard):
     wakeup.flush()
 
     assert 1 <= heard(0.5) < 50
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gap"), [(0.0003, wakeup.GAP_SECONDS), (0.004, 0.04), (3.0, wakeup.MAX_GAP_SECONDS)]
+)
+def test_where_notifying_takes_long_it_is_done_less_often(seconds, gap):
+    assert wakeup.gap_after(seconds) == pytest.approx(gap)
+
+
+def test_a_slow_notification_is_shared_by_the_commits_of_a_longer_time(monkeypatch):
+    sent, never = [], threading.Event()
+
+    def notify():
+        sent.append(time.monotonic())
+        never.wait(0.05)
+
+    monkeypatch.setattr(queries, "notify_relays", notify)
+    until = time.monotonic() + 1.2
+
+    while time.monotonic() < until:
+        enqueue("test.note")
+
+    # At once, and about every half second. With the gap of an idle machine it was 17 times.
+    assert 2 <= len(sent) <= 5
+
+
+def test_a_process_that_ends_does_not_wait_for_its_gap(heard, monkeypatch):
+    monkeypatch.setattr(wakeup, "GAP_SECONDS", 30.0)
+    monkeypatch.setattr(wakeup, "MAX_GAP_SECONDS", 30.0)
+    enqueue("test.note")
+    assert heard(5) == 1
+
+    enqueue("test.note")
+    wakeup.flush()
+
+    assert heard(2) == 1
 
 
 def test_a_session_that_was_cut_does_not_raise_into_the_caller(heard):
