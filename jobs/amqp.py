@@ -18,7 +18,7 @@ from celery.app.amqp import AMQP
 from celery.signals import after_task_publish, before_task_publish
 from django.db import transaction
 
-from jobs import chains, faultpoints, options, queries, wakeup, wire
+from jobs import asked_times, chains, faultpoints, options, queries, wakeup, wire
 from jobs.current import AskedRetry, CurrentJob, current_job
 from jobs.errors import LedgerError
 from jobs.policy import MAX_HEADERS_BYTES, max_attempts_of, rank_of
@@ -131,6 +131,14 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     own_headers, _properties, (args, kwargs, canvas), _sent_event = message
     _refuse_unsupported(name, other_options)
     own_headers.update(headers or {})
+    own_headers.update(
+        asked_times.headers(
+            run_at=run_at,
+            delay_seconds=delay_seconds,
+            expires_at=expires_at,
+            expires_seconds=expires_seconds,
+        )
+    )
     for word in ("argsrepr", "kwargsrepr"):
         own_headers[word] = storable(own_headers.get(word) or "")  # Celery leaves a NUL among bytes as it is.
     # Others put their context (trace, request) into the headers here: it is the asker's, not the relay's.
