@@ -809,6 +809,53 @@ def count_part(group_id: str, job_id: str, index: int, result: Any) -> bool:
     )
 
 
+def settle_part(  # noqa: PLR0913 - each is a column
+    job_id: str, token: UUID, result: Any, *, group_id: str, index: int, handed_on: Any
+) -> bool:
+    """Record success and count the part of the chord as `count_part` does, in one statement.
+
+    Does nothing and returns False where the claim is not ours, and where the part may be the last one: its body is to
+    be enqueued in the same transaction. `handed_on`: what the body gets.
+    """
+    # The job's row is locked before the chord's, as in every other transaction that locks both.
+    return bool(
+        _flag(
+            """
+            with held as (
+                select id from jobs_job where id = %(id)s and claim_token = %(token)s for no key update),
+            chord as (
+                select chord.group_id, chord.places from jobs_chord chord, held
+                where chord.group_id = %(group)s and (chord.size is null or chord.returned + 1 < chord.size)
+                for no key update of chord),
+            part as (
+                insert into jobs_chordpart (chord_id, index, succeeded, result)
+                select group_id, coalesce((places -> 'index' ->> %(job)s)::integer, %(index)s), true, %(handed_on)s
+                from chord
+                on conflict (chord_id, index) do update set succeeded = true, result = excluded.result
+                    where not jobs_chordpart.succeeded
+                returning id),
+            counted as (
+                update jobs_chord set returned = returned + (select count(*) from part)
+                where group_id = (select group_id from chord))
+            update jobs_job
+            set state = 'succeeded', finished_at = clock_timestamp(), result = %(result)s, error = '',
+                claim_token = null, lease_until = null
+            where id = %(id)s and claim_token = %(token)s and exists (select from chord)
+            returning true
+            """,
+            {
+                "id": job_id,
+                "job": job_id,
+                "token": token,
+                "result": _jsonb(result),
+                "group": group_id,
+                "index": index,
+                "handed_on": _jsonb(handed_on),
+            },
+        )
+    )
+
+
 def note_failed_part(group_id: str, job_id: str, index: int) -> bool | None:
     """Note that a part of a chord is dead; return whether it is the only one, None where the chord is purged."""
     parameters = {"group": group_id, "job": job_id, "index": index}

@@ -1,18 +1,19 @@
 """The end of an attempt: outcome, history, result and continuation commit together or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from celery import signature
-from django.db import transaction
+from django.db import connection, transaction
 from structlog.testing import capture_logs
 
-from jobs import control, settle
+from jobs import chords, control, settle
 from jobs.canvas import chain, chord, step
 from jobs.enqueue import enqueue
 from jobs.errors import LeaseLost, Permanent
 from jobs.judge import Failure, Fate
-from jobs.models import Chord, Job, JobError
+from jobs.models import Chord, ChordPart, Job, JobError
 from tests.rows import a_job
 from tests.unit.jobs.worker import attempt, claimed, deliver
 
@@ -161,6 +162,65 @@ def test_a_part_settled_counts_for_its_chord_and_the_last_one_asks_for_the_body(
 
     assert Job.objects.get(pk=body_id).args == [[3, 7]]
     assert Chord.objects.get().fired_at
+
+
+def a_chord_of(size):
+    """Enqueue a chord and return the id of its body and the claimed attempts of its header."""
+    body_id = enqueue(chord([step("test.add", n, 0) for n in range(size)], signature("test.total")))
+    parts = Job.objects.order_by("group_index").values_list("pk", flat=True)
+    return body_id, [attempt(str(pk)) for pk in parts]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_is_not_the_last_is_settled_in_one_statement(django_assert_num_queries):
+    _, [first, _] = a_chord_of(2)
+
+    with django_assert_num_queries(1):
+        settle.succeed(first, 7)
+
+    job = Job.objects.get(pk=first.id)
+    assert (job.state, job.result, job.claim_token, job.lease_until) == ("succeeded", 7, None, None)
+    assert Chord.objects.get().returned == 1
+    assert ChordPart.objects.get().result == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_settled_at_the_same_time_are_all_counted():
+    size = 24
+    body_id, attempts = a_chord_of(size)
+
+    def give_back(number):
+        settle.succeed(attempts[number], number)
+        connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(give_back, range(size)))
+
+    assert Chord.objects.get().returned == size
+    assert Job.objects.get(pk=body_id).args == [list(range(size))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_lost_the_lease_of_a_part_counts_nothing():
+    _, [first, _] = a_chord_of(2)
+    Job.objects.filter(pk=first.id).update(claim_token=uuid4())
+
+    with pytest.raises(LeaseLost):
+        settle.succeed(first, 7)
+
+    assert Chord.objects.get().returned == 0
+    assert not ChordPart.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_retried_by_hand_is_counted():
+    body_id, [first, second] = a_chord_of(2)
+    chords.fail_part(first.part, first.id, 1, first.root_id)
+    settle.succeed(first, 1)
+
+    settle.succeed(second, 2)
+
+    assert Job.objects.get(pk=body_id).args == [[1, 2]]
 
 
 def test_a_cancelled_job_calls_nobody():
