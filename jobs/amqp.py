@@ -236,17 +236,33 @@ def _replace_or_let_be(job: queries.NewJob) -> None:
 def _refuse_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
     """Raise LedgerError where the id is that of another call. The same call again is answered as the first one.
 
-    A part of another group is another call: it would not run, and the chord of that group would wait without end.
+    A part of another group is another call, and so is one that something else follows: it would not run, and what waits
+    for it would wait without end.
     """
-    call = queries.call_of(job.id)
-    args, kwargs = wire.loads(wire.dumps([job.args, job.kwargs]))
-    if call is None or call == (job.name, args, kwargs, job.group_id):
+    first = queries.call_of(job.id)
+    if first is None:
         return
-    if not is_repeatable:
+    args, kwargs, canvas = wire.loads(wire.dumps([job.args, job.kwargs, job.canvas]))
+    is_same = (first.name, first.args, first.kwargs) == (job.name, args, kwargs)
+    if is_repeatable:
+        # An earlier attempt of the running job may have asked, with other ids for what follows.
+        is_another = bool(canvas) and first.root_id != job.root_id
+    else:
+        is_another = not is_same or first.group_id != job.group_id or not _same(canvas, first.canvas)
+    if is_another:
         raise LedgerError(f"{job.name}: task id {job.id} belongs to another call; each call needs its own id")
-    if call[:3] != (job.name, args, kwargs):
-        # Inside a job: its earlier attempt asked for the same, with a clock or a random number among the arguments.
+    if not is_same:
+        # With a clock or a random number among the arguments.
         log.warning("job_enqueued_before", job_id=job.id, name=job.name)
+
+
+def _same(canvas: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(
+        canvas.get(word) == other.get(word)
+        if word != "chain"
+        else chains.all_steps(canvas.get(word) or []) == chains.all_steps(other.get(word) or [])
+        for word in canvas.keys() | other.keys()
+    )
 
 
 def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:

@@ -167,6 +167,18 @@ class Held:
     cancel_requested: bool
 
 
+@dataclass(frozen=True)
+class Call:
+    """What was asked for with a job: task, arguments, what follows, its group, and the first job of its family."""
+
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    canvas: dict[str, Any]
+    group_id: str | None
+    root_id: str
+
+
 def insert_jobs(jobs: Iterable[NewJob]) -> set[str]:
     """Add the jobs in one statement; return the ids of those that are new by id and by unique key.
 
@@ -270,12 +282,15 @@ def id_of_unique_key(unique_key: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def call_of(job_id: str) -> tuple[str, list[Any], dict[str, Any], str | None] | None:
-    """Return task name, args, kwargs and group of a job, None where there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute("select name, args, kwargs, group_id::text from jobs_job where id = %s", [job_id])
-        row = cursor.fetchone()
-    return None if row is None else (row[0], wire.loads(row[1]), wire.loads(row[2]), row[3])
+def call_of(job_id: str) -> Call | None:
+    """Return the call that made a job, None where there is none."""
+    rows = fetch(
+        Call,
+        "select name, args, kwargs, canvas, group_id::text as group_id, root_id::text as root_id"
+        " from jobs_job where id = %s",
+        [job_id],
+    )
+    return rows[0] if rows else None
 
 
 def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Published]:

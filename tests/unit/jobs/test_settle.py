@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from jobs import chords, control, settle
 from jobs.canvas import chain, chord, step
 from jobs.enqueue import enqueue
-from jobs.errors import LeaseLost, Permanent
+from jobs.errors import LeaseLost, LedgerError, Permanent
 from jobs.judge import Failure, Fate
 from jobs.models import Chord, ChordPart, Job, JobError
 from tests.rows import a_job
@@ -270,6 +270,21 @@ def test_a_chain_whose_next_step_is_refused_calls_that_steps_errback_and_fails_i
 
     assert Job.objects.get(name="test.note", args__contains=["failed"]).state == "queued"
     assert chord.parts.get().succeeded is False
+
+
+def test_a_chain_whose_next_step_has_the_id_of_another_calls_job_fails():
+    reused = step("test.add", 1, 2)
+    reused.freeze()
+    chain(reused, signature("test.note")).delay()
+    result = chain(step("test.add", 3, 4), reused, signature("test.note")).delay()
+    first = Job.objects.get(args=[3, 4])
+
+    settle.succeed(attempt(str(first.pk)), 7)
+
+    assert "belongs to another call" in first.failures.get().message
+    assert result.state == "FAILURE"
+    with pytest.raises(LedgerError, match="belongs to another call"):
+        result.get(timeout=1)
 
 
 def test_the_last_part_of_a_chord_has_succeeded_though_the_body_is_refused():
