@@ -230,29 +230,33 @@ def _replace_or_let_be(job: queries.NewJob) -> None:
     if current is not None and current.id == job.id:
         current.replaced = queries.replace_running(job, current.token)
     elif not queries.replace_awaiting(job) and job.unique_key is None:
-        _refuse_another_call(job, is_repeatable=current is not None)
+        _answer_another_call(job, is_repeatable=current is not None)
 
 
-def _refuse_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
-    """Raise LedgerError where the id is that of another call. The same call again is answered as the first one.
+def _answer_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
+    """Answer a call whose id is taken: the same call with the first one, another one as below.
 
-    A part of another group is another call, and so is one that something else follows: it would not run, and what waits
-    for it would wait without end.
+    A part of another group is another call, and so is one that something else follows: what waits for it would wait
+    without end. Of the same task with the same arguments it runs again, as in Celery, once the first one is finished.
+    Raises LedgerError for any other.
     """
     first = queries.call_of(job.id)
     if first is None:
         return
     args, kwargs, canvas = wire.loads(wire.dumps([job.args, job.kwargs, job.canvas]))
-    is_same = (first.name, first.args, first.kwargs) == (job.name, args, kwargs)
-    if is_repeatable:
-        # An earlier attempt of the running job may have asked, with other ids for what follows.
-        is_another = bool(canvas) and first.root_id != job.root_id
-    else:
-        is_another = not is_same or first.group_id != job.group_id or not _same(canvas, first.canvas)
-    if is_another:
+    is_same_task = (first.name, first.args, first.kwargs) == (job.name, args, kwargs)
+    if is_same_task and first.group_id == job.group_id and _same(canvas, first.canvas):
+        return
+    # An earlier attempt of the running job may have asked, with a clock or a random number among the arguments and
+    # with other ids for what follows.
+    may_be_the_first = is_repeatable and (first.root_id == job.root_id or not canvas)
+    if not may_be_the_first:
+        # The arguments of a step that follows are a result.
+        if (is_same_task or is_repeatable) and queries.run_again(job):
+            wakeup.wake_relays()
+            return
         raise LedgerError(f"{job.name}: task id {job.id} belongs to another call; each call needs its own id")
-    if not is_same:
-        # With a clock or a random number among the arguments.
+    if not is_same_task:
         log.warning("job_enqueued_before", job_id=job.id, name=job.name)
 
 

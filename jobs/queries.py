@@ -243,6 +243,36 @@ def replace_awaiting(job: NewJob) -> bool:
     return _replace(job, f"state in ('scheduled', 'dead') and {_AWAITING}")
 
 
+def run_again(job: NewJob) -> bool:
+    """Make a finished job of the same task the one that is asked for now; False where it is not finished.
+
+    Its history stays: what was asked for first has its attempts before those of now.
+    """
+    parameters: Parameters = {
+        **vars(job),
+        **{column: _jsonb(getattr(job, column)) for column in ("args", "kwargs", "canvas", "headers")},
+    }
+    return _change_one(
+        """
+        update jobs_job
+        set queue = %(queue)s, args = %(args)s, kwargs = %(kwargs)s, canvas = %(canvas)s, headers = %(headers)s,
+            root_id = %(root_id)s, parent_id = %(parent_id)s, group_id = %(group_id)s,
+            group_index = %(group_index)s, order_key = %(order_key)s, priority = %(priority)s,
+            share_key = coalesce(
+                %(share_key)s, (select root.share_key from jobs_job root where root.id = %(root_id)s)),
+            request_id = %(request_id)s, attempts_before = attempts, max_attempts = attempts + %(max_attempts)s,
+            state = case when %(run_at)s::timestamptz > clock_timestamp() or %(delay_seconds)s > 0
+                then 'scheduled' else 'queued' end,
+            run_at = greatest(
+                %(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
+            published_at = null, publications = 0, finished_at = null, cancel_requested_at = null,
+            expires_at = null, error = '', result = null
+        where id = %(id)s and name = %(name)s and state in ('succeeded', 'dead', 'cancelled')
+        """,
+        parameters,
+    )
+
+
 def bury_awaiting(ids: Iterable[str], error: str) -> None:
     """Make jobs dead that wait for a replacement which will not come; it may yet, if somebody retries what failed."""
     _change(
@@ -798,6 +828,11 @@ def note_unreached(ids: Iterable[str], failed_job_id: str, *, is_chord_body: boo
         """,
         {"ids": sorted(set(ids)), "job": failed_job_id, "is_chord_body": is_chord_body},
     )
+
+
+def forget_that_unreached(job_id: str) -> None:
+    """Delete the note that a job would not be enqueued: it was after all, and is dead of its own failure."""
+    _change("delete from jobs_unreached where id = %s", [job_id])
 
 
 def count_part(group_id: str, job_id: str, index: int, result: Any) -> bool:

@@ -220,6 +220,7 @@ def leave_out_what_follows(attempts: Iterable[Attempt]) -> None:
 
 def _bury(attempt: Attempt, failure: Failure) -> None:
     _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
+    queries.forget_that_unreached(attempt.id)
     errbacks = attempt.canvas.get("errbacks") or []
     occasion = f"errback/{attempt.number}"
     _keep_refusals(attempt, continuation.enqueue_errbacks(errbacks, attempt.id, occasion, attempt.root_id))

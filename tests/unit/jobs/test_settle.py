@@ -1,10 +1,11 @@
 """The end of an attempt: outcome, history, result and continuation commit together or not at all."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from celery import signature
+from celery import current_app, signature
 from django.db import connection, transaction
 from structlog.testing import capture_logs
 
@@ -285,6 +286,51 @@ def test_a_chain_whose_next_step_has_the_id_of_another_calls_job_fails():
     assert result.state == "FAILURE"
     with pytest.raises(LedgerError, match="belongs to another call"):
         result.get(timeout=1)
+
+
+def test_a_finished_job_runs_again_where_its_id_is_a_part_of_another_chord():
+    reused = step("test.add", 1, 2)
+    reused.freeze()
+    chord([reused], signature("test.note")).delay()
+    settle.succeed(attempt(reused.id), 3)
+    result = chord([reused, step("test.add", 3, 4)], signature("test.note")).delay()
+    other = Job.objects.get(args=[3, 4])
+
+    settle.succeed(attempt(reused.id), 30)
+    settle.succeed(attempt(str(other.pk)), 7)
+
+    job = Job.objects.get(pk=reused.id)
+    assert (job.attempts, job.attempts_before, job.result) == (2, 1, 30)
+    assert Job.objects.get(pk=result.id).args == [[30, 7]]
+
+
+def test_a_finished_job_runs_again_where_its_id_is_a_step_of_another_chain():
+    reused = signature("test.note")
+    reused.freeze()
+    chain(step("test.add", 1, 2), reused, signature("test.note")).delay()
+    deliver(str(Job.objects.get().pk))
+    settle.fail(attempt(reused.id), REFUSED)
+    result = chain(step("test.add", 3, 4), reused, signature("test.note")).delay()
+    first = Job.objects.get(args=[3, 4])
+
+    deliver(str(first.pk))
+    assert Job.objects.get(pk=reused.id).args == [7]
+    settle.succeed(attempt(reused.id), 8)
+
+    assert Job.objects.get(pk=result.id).args == [8]
+
+
+def test_a_job_that_was_not_reached_and_then_is_shows_its_own_failure():
+    reused = signature("test.note")
+    reused.freeze()
+    chain(step("test.add", 1, 2), reused, signature("test.note")).delay()
+    settle.fail(attempt(str(Job.objects.get().pk)), REFUSED)
+    reused.delay()
+
+    settle.fail(attempt(reused.id), replace(REFUSED, message="of its own"))
+
+    with pytest.raises(Exception, match="of its own"):
+        current_app.AsyncResult(reused.id).get(timeout=1)
 
 
 def test_the_last_part_of_a_chord_has_succeeded_though_the_body_is_refused():
