@@ -378,6 +378,15 @@ def test_a_chain_whose_ids_are_all_fixed_is_one_call_however_often_it_is_asked_f
     assert Job.objects.count() == 1
 
 
+def test_a_frozen_chord_is_one_call_however_often_it_is_asked_for():
+    canvas = chord([step("test.add", 1, 2), step("test.add", 3, 4)], signature("test.note"))
+    canvas.freeze()
+
+    assert canvas.delay().id == canvas.delay().id
+
+    assert (Job.objects.count(), Chord.objects.count()) == (2, 1)
+
+
 def test_a_large_group_is_a_few_statements(django_assert_max_num_queries):
     canvas = group(step("test.note", number) for number in range(1500))
 
