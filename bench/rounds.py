@@ -2,12 +2,10 @@
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -15,17 +13,13 @@ from django.core.management import call_command
 from django.db import transaction
 
 from bench.row import Row
+from bench.worker import LOOK_SECONDS, PROCESSES, until, worker
 from config import env
 from config.services import ensure
 
 JOBS = 2000
 ROUNDS = 3
 SINGLE_JOBS = 30
-PROCESSES = 2
-#: How often the benchmark asks how far it is: both sides pay for the answer, ours in the database.
-LOOK_SECONDS = 0.05
-#: On a machine that is busy with other things a worker alone may take a minute to start.
-GIVE_UP_SECONDS = 300
 
 Figures = dict[str, float]
 
@@ -76,7 +70,7 @@ def _ours() -> Figures:
         for _ in range(JOBS):
             enqueue("bench.nothing")
     asking = JOBS / (time.perf_counter() - began_at)
-    with _worker("bench.app"):
+    with worker("bench.app"):
         drain = _drain(lambda: JOBS - Job.objects.filter(state=JobState.SUCCEEDED).count())
         wait = _wait(lambda mark: enqueue("bench.nothing", mark))
     Job.objects.all().delete()
@@ -90,30 +84,17 @@ def _bare() -> Figures:
     for _ in range(JOBS):
         nothing.delay()
     asking = JOBS / (time.perf_counter() - began_at)
-    with _worker("bench.bare"):
+    with worker("bench.bare"):
         drain = _drain(waiting)
         wait = _wait(nothing.delay)
     return {"asking": asking, "drain": drain, "wait": wait}
 
 
-@contextmanager
-def _worker(app: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-c", str(PROCESSES), "-l", "ERROR"]
-    worker = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        worker.terminate()
-        worker.wait(30)
-
-
 def _drain(left: Callable[[], int]) -> float:
     """Return jobs per second from the first one done to the last; the worker's own start is not counted."""
-    _until(lambda: left() < JOBS, LOOK_SECONDS)
+    until(lambda: left() < JOBS, LOOK_SECONDS)
     first, began_at = left(), time.perf_counter()
-    _until(lambda: left() <= 0, LOOK_SECONDS)
+    until(lambda: left() <= 0, LOOK_SECONDS)
     return first / (time.perf_counter() - began_at)
 
 
@@ -126,16 +107,8 @@ def _wait(ask: Callable[[str], object]) -> float:
 def _once(ask: Callable[[str], object], mark: Path) -> float:
     began_at = time.perf_counter()
     ask(str(mark))
-    _until(mark.exists, 0.0005)
+    until(mark.exists, 0.0005)
     return time.perf_counter() - began_at
-
-
-def _until(condition: Callable[[], bool], pause: float) -> None:
-    gives_up_at = time.monotonic() + GIVE_UP_SECONDS
-    while not condition():
-        if time.monotonic() > gives_up_at:
-            raise SystemExit(f"the jobs did not end within {GIVE_UP_SECONDS} s")
-        time.sleep(pause)  # noqa: TID251 - a stopwatch
 
 
 if __name__ == "__main__":

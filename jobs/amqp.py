@@ -18,7 +18,7 @@ from celery.app.amqp import AMQP
 from celery.signals import after_task_publish, before_task_publish
 from django.db import transaction
 
-from jobs import chains, faultpoints, options, queries, wakeup, wire
+from jobs import asked_times, chains, faultpoints, options, queries, wakeup, wire
 from jobs.current import AskedRetry, CurrentJob, current_job
 from jobs.errors import LedgerError
 from jobs.policy import MAX_HEADERS_BYTES, max_attempts_of, rank_of
@@ -139,6 +139,14 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     own_headers, _properties, (args, kwargs, canvas), _sent_event = message
     _refuse_unsupported(name, other_options)
     own_headers.update(headers or {})
+    own_headers.update(
+        asked_times.headers(
+            run_at=run_at,
+            delay_seconds=delay_seconds,
+            expires_at=expires_at,
+            expires_seconds=expires_seconds,
+        )
+    )
     for word in ("argsrepr", "kwargsrepr"):
         own_headers[word] = storable(own_headers.get(word) or "")  # Celery leaves a NUL among bytes as it is.
     # Others put their context (trace, request) into the headers here: it is the asker's, not the relay's.
@@ -231,23 +239,43 @@ def _replace_or_let_be(job: queries.NewJob) -> None:
     if current is not None and current.id == job.id:
         current.replaced = queries.replace_running(job, current.token)
     elif not queries.replace_awaiting(job) and job.unique_key is None:
-        _refuse_another_call(job, is_repeatable=current is not None)
+        _answer_another_call(job, is_repeatable=current is not None)
 
 
-def _refuse_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
-    """Raise LedgerError where the id is that of another call. The same call again is answered as the first one.
+def _answer_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
+    """Answer a call whose id is taken: the same call with the first one, another one as below.
 
-    A part of another group is another call: it would not run, and the chord of that group would wait without end.
+    A part of another group is another call, and so is one that something else follows: what waits for it would wait
+    without end. Of the same task with the same arguments it runs again, as in Celery, once the first one is finished.
+    Raises LedgerError for any other.
     """
-    call = queries.call_of(job.id)
-    args, kwargs = wire.loads(wire.dumps([job.args, job.kwargs]))
-    if call is None or call == (job.name, args, kwargs, job.group_id):
+    first = queries.call_of(job.id)
+    if first is None:
         return
-    if not is_repeatable:
+    args, kwargs, canvas = wire.loads(wire.dumps([job.args, job.kwargs, job.canvas]))
+    is_same_task = (first.name, first.args, first.kwargs) == (job.name, args, kwargs)
+    if is_same_task and first.group_id == job.group_id and _same(canvas, first.canvas):
+        return
+    # An earlier attempt of the running job may have asked, with a clock or a random number among the arguments and
+    # with other ids for what follows.
+    may_be_the_first = is_repeatable and (first.root_id == job.root_id or not canvas)
+    if not may_be_the_first:
+        # The arguments of a step that follows are a result.
+        if (is_same_task or is_repeatable) and queries.run_again(job):
+            wakeup.wake_relays()
+            return
         raise LedgerError(f"{job.name}: task id {job.id} belongs to another call; each call needs its own id")
-    if call[:3] != (job.name, args, kwargs):
-        # Inside a job: its earlier attempt asked for the same, with a clock or a random number among the arguments.
+    if not is_same_task:
         log.warning("job_enqueued_before", job_id=job.id, name=job.name)
+
+
+def _same(canvas: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(
+        canvas.get(word) == other.get(word)
+        if word != "chain"
+        else chains.all_steps(canvas.get(word) or []) == chains.all_steps(other.get(word) or [])
+        for word in canvas.keys() | other.keys()
+    )
 
 
 def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
+import structlog
 from celery import current_app, states
 from celery.backends.base import BaseBackend
 from celery.exceptions import TimeoutError as CeleryTimeoutError
@@ -13,6 +14,8 @@ from django.db import connections
 from jobs import chords, control, outcomes, signatures, wire
 from jobs.models import Job
 from jobs.states import UNFINISHED, JobState
+
+log = structlog.get_logger(__name__)
 
 #: The first wait for a result; each next one is half as long again, up to the caller's `interval`.
 FIRST_WAIT_SECONDS = 0.02
@@ -40,13 +43,16 @@ class LedgerBackend(BaseBackend):
     def store_result(self, task_id: str, result: Any, state: str, *_args: Any, **_options: Any) -> None:
         """Keep a state of the task's own (`update_state`, `abort`) with a job that is not finished.
 
-        What Celery itself stores is settled with the job already.
+        Of any other id nothing is stored, and a warning says so. What Celery itself stores is settled already.
         """
         if state == states.STARTED and isinstance(result, dict) and result.keys() == {"pid", "hostname"}:
             return
         meta = self.prepare_exception(result) if isinstance(result, Exception) else result
         own = wire.to_json(wire.OwnState(state, meta))
-        Job.objects.filter(pk=task_id, state__in=UNFINISHED).update(result=own)
+        if not Job.objects.filter(pk=task_id, state__in=UNFINISHED).update(result=own):
+            log.warning(
+                "state_not_stored", job_id=task_id, state=state, reason="no unfinished job has this id"
+            )
 
     def _forget(self, task_id: str) -> None:
         Job.objects.filter(pk=task_id, state=JobState.SUCCEEDED).update(result=None)

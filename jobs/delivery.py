@@ -18,6 +18,7 @@ from django.db import Error, close_old_connections, connection, transaction
 from structlog.contextvars import bound_contextvars
 
 from jobs import (
+    asked_times,
     failures,
     faultpoints,
     heartbeat,
@@ -193,6 +194,7 @@ def _request_of(delivered: Delivery, request: dict[str, Any]) -> dict[str, Any]:
         "args": claimed.args,
         "kwargs": claimed.kwargs,
         "retries": delivered.job.retries,
+        **asked_times.of_request(request),
         "delivery_info": {
             **info,
             "priority": policy.priority_of(claimed.priority),

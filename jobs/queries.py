@@ -167,6 +167,18 @@ class Held:
     cancel_requested: bool
 
 
+@dataclass(frozen=True)
+class Call:
+    """What was asked for with a job: task, arguments, what follows, its group, and the first job of its family."""
+
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    canvas: dict[str, Any]
+    group_id: str | None
+    root_id: str
+
+
 def insert_jobs(jobs: Iterable[NewJob]) -> set[str]:
     """Add the jobs in one statement; return the ids of those that are new by id and by unique key.
 
@@ -231,6 +243,36 @@ def replace_awaiting(job: NewJob) -> bool:
     return _replace(job, f"state in ('scheduled', 'dead') and {_AWAITING}")
 
 
+def run_again(job: NewJob) -> bool:
+    """Make a finished job of the same task the one that is asked for now; False where it is not finished.
+
+    Its history stays: what was asked for first has its attempts before those of now.
+    """
+    parameters: Parameters = {
+        **vars(job),
+        **{column: _jsonb(getattr(job, column)) for column in ("args", "kwargs", "canvas", "headers")},
+    }
+    return _change_one(
+        """
+        update jobs_job
+        set queue = %(queue)s, args = %(args)s, kwargs = %(kwargs)s, canvas = %(canvas)s, headers = %(headers)s,
+            root_id = %(root_id)s, parent_id = %(parent_id)s, group_id = %(group_id)s,
+            group_index = %(group_index)s, order_key = %(order_key)s, priority = %(priority)s,
+            share_key = coalesce(
+                %(share_key)s, (select root.share_key from jobs_job root where root.id = %(root_id)s)),
+            request_id = %(request_id)s, attempts_before = attempts, max_attempts = attempts + %(max_attempts)s,
+            state = case when %(run_at)s::timestamptz > clock_timestamp() or %(delay_seconds)s > 0
+                then 'scheduled' else 'queued' end,
+            run_at = greatest(
+                %(run_at)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay_seconds)s)),
+            published_at = null, publications = 0, finished_at = null, cancel_requested_at = null,
+            expires_at = null, error = '', result = null
+        where id = %(id)s and name = %(name)s and state in ('succeeded', 'dead', 'cancelled')
+        """,
+        parameters,
+    )
+
+
 def bury_awaiting(ids: Iterable[str], error: str) -> None:
     """Make jobs dead that wait for a replacement which will not come; it may yet, if somebody retries what failed."""
     _change(
@@ -270,12 +312,15 @@ def id_of_unique_key(unique_key: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def call_of(job_id: str) -> tuple[str, list[Any], dict[str, Any], str | None] | None:
-    """Return task name, args, kwargs and group of a job, None where there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute("select name, args, kwargs, group_id::text from jobs_job where id = %s", [job_id])
-        row = cursor.fetchone()
-    return None if row is None else (row[0], wire.loads(row[1]), wire.loads(row[2]), row[3])
+def call_of(job_id: str) -> Call | None:
+    """Return the call that made a job, None where there is none."""
+    rows = fetch(
+        Call,
+        "select name, args, kwargs, canvas, group_id::text as group_id, root_id::text as root_id"
+        " from jobs_job where id = %s",
+        [job_id],
+    )
+    return rows[0] if rows else None
 
 
 def take_due(queues: Iterable[str], *, batch: int, in_flight: int) -> list[Published]:
@@ -785,6 +830,11 @@ def note_unreached(ids: Iterable[str], failed_job_id: str, *, is_chord_body: boo
     )
 
 
+def forget_that_unreached(job_id: str) -> None:
+    """Delete the note that a job would not be enqueued: it was after all, and is dead of its own failure."""
+    _change("delete from jobs_unreached where id = %s", [job_id])
+
+
 def count_part(group_id: str, job_id: str, index: int, result: Any) -> bool:
     """Count a part of a chord that succeeded, once; return whether it was the last one that its body waits for.
 
@@ -805,6 +855,53 @@ def count_part(group_id: str, job_id: str, index: int, result: Any) -> bool:
             returning fired_at is null and returned >= size
             """,
             {"group": group_id, "job": job_id, "index": index, "result": _jsonb(result)},
+        )
+    )
+
+
+def settle_part(  # noqa: PLR0913 - each is a column
+    job_id: str, token: UUID, result: Any, *, group_id: str, index: int, handed_on: Any
+) -> bool:
+    """Record success and count the part of the chord as `count_part` does, in one statement.
+
+    Does nothing and returns False where the claim is not ours, and where the part may be the last one: its body is to
+    be enqueued in the same transaction. `handed_on`: what the body gets.
+    """
+    # The job's row is locked before the chord's, as in every other transaction that locks both.
+    return bool(
+        _flag(
+            """
+            with held as (
+                select id from jobs_job where id = %(id)s and claim_token = %(token)s for no key update),
+            chord as (
+                select chord.group_id, chord.places from jobs_chord chord, held
+                where chord.group_id = %(group)s and (chord.size is null or chord.returned + 1 < chord.size)
+                for no key update of chord),
+            part as (
+                insert into jobs_chordpart (chord_id, index, succeeded, result)
+                select group_id, coalesce((places -> 'index' ->> %(job)s)::integer, %(index)s), true, %(handed_on)s
+                from chord
+                on conflict (chord_id, index) do update set succeeded = true, result = excluded.result
+                    where not jobs_chordpart.succeeded
+                returning id),
+            counted as (
+                update jobs_chord set returned = returned + (select count(*) from part)
+                where group_id = (select group_id from chord))
+            update jobs_job
+            set state = 'succeeded', finished_at = clock_timestamp(), result = %(result)s, error = '',
+                claim_token = null, lease_until = null
+            where id = %(id)s and claim_token = %(token)s and exists (select from chord)
+            returning true
+            """,
+            {
+                "id": job_id,
+                "job": job_id,
+                "token": token,
+                "result": _jsonb(result),
+                "group": group_id,
+                "index": index,
+                "handed_on": _jsonb(handed_on),
+            },
         )
     )
 

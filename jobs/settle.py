@@ -75,6 +75,11 @@ class Attempt:
         return not self.canvas and self.order_key is None
 
     @property
+    def is_only_a_part(self) -> bool:
+        """Whether its success concerns its place in a chord's header and nothing else."""
+        return self.part is not None and self.canvas.keys() == {"chord"} and self.order_key is None
+
+    @property
     def lost_part(self) -> Part | None:
         """The place in a header that stays empty when this job is dead: its own, or that of its chain's end."""
         rest = self.canvas.get("chain")
@@ -95,16 +100,30 @@ def succeed(attempt: Attempt, result: Any) -> None:
 
 
 def _succeed(attempt: Attempt, result: Any) -> None:
+    # One statement is a transaction by itself: beginning and ending one around it would be two more journeys.
     if attempt.is_alone and not connection.in_atomic_block:
-        # One statement is a transaction by itself: beginning and ending one around it would be two more journeys.
         _record_success(attempt, result)
-    else:
+    elif connection.in_atomic_block or not _succeed_as_a_part(attempt, result):
         _succeed_and_continue(attempt, result)
 
 
+def _succeed_as_a_part(attempt: Attempt, result: Any) -> bool:
+    """Record success and count the part, where nothing else is to be done; return whether that was so."""
+    if attempt.part is None or not attempt.is_only_a_part:
+        return False
+    group_id, index = attempt.part.group_id, attempt.part.index
+    kept = _kept(attempt, result)
+    return queries.settle_part(
+        attempt.id, attempt.token, kept, group_id=group_id, index=index, handed_on=result
+    )
+
+
 def _record_success(attempt: Attempt, result: Any) -> None:
-    kept = None if policy.ignores_result(attempt.name, attempt.ignore_result) else result
-    _held(queries.settle_succeeded(attempt.id, attempt.token, kept), attempt)
+    _held(queries.settle_succeeded(attempt.id, attempt.token, _kept(attempt, result)), attempt)
+
+
+def _kept(attempt: Attempt, result: Any) -> Any:
+    return None if policy.ignores_result(attempt.name, attempt.ignore_result) else result
 
 
 @transaction.atomic
@@ -201,6 +220,7 @@ def leave_out_what_follows(attempts: Iterable[Attempt]) -> None:
 
 def _bury(attempt: Attempt, failure: Failure) -> None:
     _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
+    queries.forget_that_unreached(attempt.id)
     errbacks = attempt.canvas.get("errbacks") or []
     occasion = f"errback/{attempt.number}"
     _keep_refusals(attempt, continuation.enqueue_errbacks(errbacks, attempt.id, occasion, attempt.root_id))

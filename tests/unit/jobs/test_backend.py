@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from celery import current_app
 from celery.exceptions import TaskRevokedError
+from structlog.testing import capture_logs
 
 from jobs import settle
 from jobs.enqueue import enqueue
@@ -128,6 +129,19 @@ def test_a_state_of_its_own_is_shown_until_the_job_is_finished():
     assert (result(job_id).state, result(job_id).info) == ("PROGRESS", {"done": 3})
     settle.succeed(held, 5)
     assert (result(job_id).state, result(job_id).result) == ("SUCCESS", 5)
+
+
+@pytest.mark.parametrize("job_state", ["succeeded", None])
+def test_a_state_of_an_id_without_an_unfinished_job_is_not_stored_and_logged(job_state):
+    job_id = str(a_job(job_state).pk if job_state else uuid4())
+
+    with capture_logs() as logs:
+        current_app.backend.store_result(job_id, {"done": 3}, "PROGRESS")
+
+    assert result(job_id).state == ("SUCCESS" if job_state else "PENDING")
+    assert [(line["event"], line["job_id"], line["state"]) for line in logs] == [
+        ("state_not_stored", job_id, "PROGRESS")
+    ]
 
 
 def test_a_state_of_its_own_ends_with_its_attempt():

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import structlog
@@ -356,6 +356,35 @@ def test_a_part_with_the_id_of_another_groups_part_is_refused():
         chord([part, step("test.add", 3, 4)], signature("test.note")).delay()
 
     assert Job.objects.get().args == [1, 2]
+
+
+def test_a_first_step_with_the_id_of_another_chains_is_refused():
+    first = step("test.add", 1, 2)
+    first.freeze()
+    chain(first, signature("test.note")).delay()
+
+    with pytest.raises(LedgerError, match="belongs to another call"):
+        chain(first, signature("test.note")).delay()
+
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.parametrize("steps", [2, 6])
+def test_a_chain_whose_ids_are_all_fixed_is_one_call_however_often_it_is_asked_for(steps):
+    canvas = chain(step("test.add", 1, number).set(task_id=str(uuid4())) for number in range(steps))
+
+    assert canvas.delay().id == canvas.delay().id
+
+    assert Job.objects.count() == 1
+
+
+def test_a_frozen_chord_is_one_call_however_often_it_is_asked_for():
+    canvas = chord([step("test.add", 1, 2), step("test.add", 3, 4)], signature("test.note"))
+    canvas.freeze()
+
+    assert canvas.delay().id == canvas.delay().id
+
+    assert (Job.objects.count(), Chord.objects.count()) == (2, 1)
 
 
 def test_a_large_group_is_a_few_statements(django_assert_max_num_queries):

@@ -1,18 +1,20 @@
 """The end of an attempt: outcome, history, result and continuation commit together or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from celery import signature
-from django.db import transaction
+from celery import current_app, signature
+from django.db import connection, transaction
 from structlog.testing import capture_logs
 
-from jobs import control, settle
+from jobs import chords, control, settle
 from jobs.canvas import chain, chord, step
 from jobs.enqueue import enqueue
-from jobs.errors import LeaseLost, Permanent
+from jobs.errors import LeaseLost, LedgerError, Permanent
 from jobs.judge import Failure, Fate
-from jobs.models import Chord, Job, JobError
+from jobs.models import Chord, ChordPart, Job, JobError
 from tests.rows import a_job
 from tests.unit.jobs.worker import attempt, claimed, deliver
 
@@ -163,6 +165,65 @@ def test_a_part_settled_counts_for_its_chord_and_the_last_one_asks_for_the_body(
     assert Chord.objects.get().fired_at
 
 
+def a_chord_of(size):
+    """Enqueue a chord and return the id of its body and the claimed attempts of its header."""
+    body_id = enqueue(chord([step("test.add", n, 0) for n in range(size)], signature("test.total")))
+    parts = Job.objects.order_by("group_index").values_list("pk", flat=True)
+    return body_id, [attempt(str(pk)) for pk in parts]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_is_not_the_last_is_settled_in_one_statement(django_assert_num_queries):
+    _, [first, _] = a_chord_of(2)
+
+    with django_assert_num_queries(1):
+        settle.succeed(first, 7)
+
+    job = Job.objects.get(pk=first.id)
+    assert (job.state, job.result, job.claim_token, job.lease_until) == ("succeeded", 7, None, None)
+    assert Chord.objects.get().returned == 1
+    assert ChordPart.objects.get().result == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_settled_at_the_same_time_are_all_counted():
+    size = 24
+    body_id, attempts = a_chord_of(size)
+
+    def give_back(number):
+        settle.succeed(attempts[number], number)
+        connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(give_back, range(size)))
+
+    assert Chord.objects.get().returned == size
+    assert Job.objects.get(pk=body_id).args == [list(range(size))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_lost_the_lease_of_a_part_counts_nothing():
+    _, [first, _] = a_chord_of(2)
+    Job.objects.filter(pk=first.id).update(claim_token=uuid4())
+
+    with pytest.raises(LeaseLost):
+        settle.succeed(first, 7)
+
+    assert Chord.objects.get().returned == 0
+    assert not ChordPart.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_retried_by_hand_is_counted():
+    body_id, [first, second] = a_chord_of(2)
+    chords.fail_part(first.part, first.id, 1, first.root_id)
+    settle.succeed(first, 1)
+
+    settle.succeed(second, 2)
+
+    assert Job.objects.get(pk=body_id).args == [[1, 2]]
+
+
 def test_a_cancelled_job_calls_nobody():
     job_id = enqueue(step("test.note").on_error(step("test.note")))
 
@@ -210,6 +271,66 @@ def test_a_chain_whose_next_step_is_refused_calls_that_steps_errback_and_fails_i
 
     assert Job.objects.get(name="test.note", args__contains=["failed"]).state == "queued"
     assert chord.parts.get().succeeded is False
+
+
+def test_a_chain_whose_next_step_has_the_id_of_another_calls_job_fails():
+    reused = step("test.add", 1, 2)
+    reused.freeze()
+    chain(reused, signature("test.note")).delay()
+    result = chain(step("test.add", 3, 4), reused, signature("test.note")).delay()
+    first = Job.objects.get(args=[3, 4])
+
+    settle.succeed(attempt(str(first.pk)), 7)
+
+    assert "belongs to another call" in first.failures.get().message
+    assert result.state == "FAILURE"
+    with pytest.raises(LedgerError, match="belongs to another call"):
+        result.get(timeout=1)
+
+
+def test_a_finished_job_runs_again_where_its_id_is_a_part_of_another_chord():
+    reused = step("test.add", 1, 2)
+    reused.freeze()
+    chord([reused], signature("test.note")).delay()
+    settle.succeed(attempt(reused.id), 3)
+    result = chord([reused, step("test.add", 3, 4)], signature("test.note")).delay()
+    other = Job.objects.get(args=[3, 4])
+
+    settle.succeed(attempt(reused.id), 30)
+    settle.succeed(attempt(str(other.pk)), 7)
+
+    job = Job.objects.get(pk=reused.id)
+    assert (job.attempts, job.attempts_before, job.result) == (2, 1, 30)
+    assert Job.objects.get(pk=result.id).args == [[30, 7]]
+
+
+def test_a_finished_job_runs_again_where_its_id_is_a_step_of_another_chain():
+    reused = signature("test.note")
+    reused.freeze()
+    chain(step("test.add", 1, 2), reused, signature("test.note")).delay()
+    deliver(str(Job.objects.get().pk))
+    settle.fail(attempt(reused.id), REFUSED)
+    result = chain(step("test.add", 3, 4), reused, signature("test.note")).delay()
+    first = Job.objects.get(args=[3, 4])
+
+    deliver(str(first.pk))
+    assert Job.objects.get(pk=reused.id).args == [7]
+    settle.succeed(attempt(reused.id), 8)
+
+    assert Job.objects.get(pk=result.id).args == [8]
+
+
+def test_a_job_that_was_not_reached_and_then_is_shows_its_own_failure():
+    reused = signature("test.note")
+    reused.freeze()
+    chain(step("test.add", 1, 2), reused, signature("test.note")).delay()
+    settle.fail(attempt(str(Job.objects.get().pk)), REFUSED)
+    reused.delay()
+
+    settle.fail(attempt(reused.id), replace(REFUSED, message="of its own"))
+
+    with pytest.raises(Exception, match="of its own"):
+        current_app.AsyncResult(reused.id).get(timeout=1)
 
 
 def test_the_last_part_of_a_chord_has_succeeded_though_the_body_is_refused():
