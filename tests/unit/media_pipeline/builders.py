@@ -53,7 +53,7 @@ def a_planned_video(owner: User, *, seconds: int = 24, has_audio: bool = True, *
     return video
 
 
-def a_film(*, seconds: int = 24, has_audio: bool = True) -> Film:
+def a_film(*, seconds: int = 24, has_audio: bool = True, **fields) -> Film:
     end = Fraction(seconds)
     return Film(
         container="mov",
@@ -79,6 +79,7 @@ def a_film(*, seconds: int = 24, has_audio: bool = True) -> Film:
         texts=(),
         in_one_piece=False,
         truncated=False,
+        **fields,
     )
 
 
