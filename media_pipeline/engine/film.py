@@ -52,6 +52,14 @@ class TextTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """Where a chapter starts, on the source's own clock, and its title as the source has it."""
+
+    start_seconds: Fraction
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Film:
     """A source as its packets and its decoder tell it; never what the header claims.
 
@@ -85,6 +93,7 @@ class Film:
     truncated: bool
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def end_seconds(self) -> Fraction:
@@ -136,6 +145,10 @@ class Film:
                 ),
                 "texts": tuple(TextTrack(**text) for text in stored["texts"]),
                 "warnings": tuple(stored.get("warnings", ())),
+                "chapters": tuple(
+                    Chapter(Fraction(chapter["start_seconds"]), chapter["title"])
+                    for chapter in stored.get("chapters", ())
+                ),
             }
         )
 

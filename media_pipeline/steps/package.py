@@ -2,13 +2,15 @@
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset, subtitle_tracks
+from media_pipeline.engine.chapters import write_chapters
 from media_pipeline.engine.package import package as package_film
-from media_pipeline.models import AssetKind, StepName
-from media_pipeline.plans import plan_of
+from media_pipeline.models import Asset, AssetKind, StepName, Video
+from media_pipeline.plans import film_of, plan_of
 from media_pipeline.steps.audio import AUDIO
 from media_pipeline.steps.made import made
 
 FILM = "film"
+CHAPTERS = "chapters"
 
 
 def package(video_id: str) -> None:
@@ -32,4 +34,15 @@ def package(video_id: str) -> None:
         asset(video, AssetKind.DASH, packaged.dash, into / packaged.dash),
     ]
     assets += [asset(video, AssetKind.MP4, str(height), into / name) for height, name in packaged.mp4.items()]
+    assets += _chapters(video)
     lifecycle.end_step(video_id, StepName.PACKAGE, assets)
+
+
+def _chapters(video: Video) -> list[Asset]:
+    into = storage.output_folder(video.pk, CHAPTERS)
+    storage.lend(into)
+    written = write_chapters(film_of(video), plan_of(video), into)
+    if written is None:
+        return []
+    storage.keep(into)
+    return [asset(video, AssetKind.CHAPTERS, written.name, written)]

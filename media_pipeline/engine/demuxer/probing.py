@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 
+from .chapters import chapters
 from .picture import PICTURES_BESIDE, look, refuse_undecodable
 from .scan import Limits, refuse_long, refuse_work, scan
 from .sound import choose_sound, is_usable, zero
@@ -37,6 +38,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         refuse_long(rows, videos[0].time_base, limits.max_seconds)
         film = describe(container, videos[0])
         film |= timing(rows, videos[0])
+        film["chapters"] = chapters(container)
         sounds = [
             {"stream": stream.index, "codec": stream.codec_context.name, "language": language(stream)}
             for stream in audios
