@@ -8,7 +8,17 @@ from media_pipeline import queries, storage
 from media_pipeline.models import Asset, AssetKind
 
 _UPLOAD_FIELDS = ("id", "metadata", "length_bytes", "offset_bytes", "created_at", "expires_at")
-_FIELDS = ("id", "title", "project_id", "state", "error", "warnings", "created_at", "finished_at", "duration_seconds")
+_FIELDS = (
+    "id",
+    "title",
+    "project_id",
+    "state",
+    "error",
+    "warnings",
+    "created_at",
+    "finished_at",
+    "duration_seconds",
+)
 
 
 def export_films(user_id: str) -> Iterator[tuple[str, list[dict[str, object]] | Path]]:

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NoReturn
 
-from charset_normalizer import from_bytes
-
 from media_pipeline.engine.cue_cleaning import clean
 from media_pipeline.engine.cues import Cue, as_vtt
+from media_pipeline.engine.text_encodings import decoded
 
-BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 # A timing line of either format. Programs that write SubRip mix up comma and point, and leave out leading zeros.
 INSTANT = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
 TIMING = re.compile(rf"\s*{INSTANT}\s*-->\s*{INSTANT}(?:\s.*)?")
@@ -28,13 +26,16 @@ class UnreadableText(Exception):
     """The file is no text track, or is wrong at a line; the reason is for the person who sent it."""
 
 
-def read_text_file(content: bytes, seconds: float) -> str:
+def read_text_file(content: bytes, seconds: float, language: str, charset: str = "") -> str:
     """Return the text track `content`, WebVTT or SubRip, as clean WebVTT for a video of so many seconds.
 
     Styles, positions and tags are dropped; cues beyond the end are dropped or cut. Raises UnreadableText, which names
     the line, where a cue is wrong, and where no cue is left.
     """
-    text = decoded(content).replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        text = decoded(content, language, charset).replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeError as error:
+        raise UnreadableText("This is not a text file, or not in the encoding that it begins in.") from error
     lines = text.split("\n")
     cues = list(_vtt_cues(lines) if is_vtt(text) else _srt_cues(lines))
     if not cues:
@@ -48,33 +49,6 @@ def read_text_file(content: bytes, seconds: float) -> str:
 def is_vtt(text: str) -> bool:
     """Return whether the text begins as WebVTT does (W3C WebVTT, section 4.1)."""
     return re.match(r"WEBVTT(?:[ \t\n]|\Z)", text) is not None
-
-
-def decoded(content: bytes) -> str:
-    """Return the text of the file: in UTF-8, UTF-16, or the older encoding that it is most likely in."""
-    for mark, name in BYTE_ORDER_MARKS.items():
-        if content.startswith(mark):
-            return _strictly(content, name)
-    if content[:1] == b"\0" or content[1:2] == b"\0":
-        # UTF-16 of a text that begins in ASCII, as both formats do.
-        return _strictly(content, "utf-16-be" if content[:1] == b"\0" else "utf-16-le")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        # No multi-byte encoding of today: those are recognised by their own rules, the others by their letters.
-        guess = from_bytes(content).best()
-        return str(guess) if guess is not None else _refuse_binary()
-
-
-def _strictly(content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError:
-        _refuse_binary()
-
-
-def _refuse_binary() -> NoReturn:
-    raise UnreadableText("This is not a text file.")
 
 
 def _vtt_cues(lines: list[str]) -> Iterator[Cue]:

@@ -30,7 +30,8 @@ def cues_of(*chapters: tuple[float, str], seconds: int = 10, starts_at: float = 
 def a_source(path: Path, *chapters: tuple[int, int, str]) -> Path:
     metadata = path.with_suffix(".txt")
     blocks = [
-        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\ntitle={title}" for start, end, title in chapters
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\ntitle={title}"
+        for start, end, title in chapters
     ]
     metadata.write_text("\n".join([";FFMETADATA1", *blocks]) + "\n")
     ffmpeg(*picture(3), "-i", metadata, "-map", "0:v", "-map_chapters", "1", *OPEN_GOP, path)
