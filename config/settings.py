@@ -259,6 +259,8 @@ VIDEO_PIXELS_PER_BYTE = ENV.video.pixels_per_byte
 VIDEO_PROGRAM_MEMORY_BYTES = ENV.video.program_memory_bytes
 VIDEO_PROGRAM_FILE_BYTES = ENV.video.program_file_bytes
 VIDEO_TEXT_MAX_BYTES = ENV.video.text_max_bytes
+VIDEO_TEXT_TRACKS = ENV.video.text_tracks
+VIDEO_SUBTITLES_MAX_BYTES = ENV.video.subtitles_max_bytes
 VIDEO_CHUNK_SECONDS = ENV.video.chunk_seconds
 WHISPER_MODEL = ENV.video.whisper_model
 

@@ -11,10 +11,12 @@ from jobs.states import UNFINISHED, JobState
 from media_pipeline.models import (
     FINAL_STATES,
     Asset,
+    AssetKind,
     Chunk,
     Step,
     StepName,
     StepState,
+    TextChange,
     Upload,
     Video,
     VideoState,
@@ -102,6 +104,33 @@ def unfinished_steps(video_id: UUID | str) -> QuerySet[Step]:
 def is_left_out(video_id: UUID | str, name: StepName) -> bool:
     """Say whether this step of a video that is under way was given up, and the video goes on without it."""
     return Step.objects.filter(video_id=video_id, name=name, state=StepState.FAILED).exists()
+
+
+def video(video_id: UUID | str) -> Video | None:
+    """Return the video, None where it is gone."""
+    return Video.objects.filter(pk=video_id).first()
+
+
+def text_changes(video_id: UUID | str) -> QuerySet[TextChange]:
+    """Text tracks that the video is to get or to lose, in the order in which they were asked for."""
+    return TextChange.objects.filter(video_id=video_id).order_by("pk")
+
+
+def text_assets(video_id: UUID | str) -> QuerySet[Asset]:
+    """Recorded text tracks of the video."""
+    return Asset.objects.filter(video_id=video_id, kind=AssetKind.SUBTITLES).order_by("pk")
+
+
+def streams_of(video_id: UUID | str) -> str | None:
+    """Return the output folder of the files that name a ready video's streams, None where there is none."""
+    row = Asset.objects.filter(video_id=video_id, kind=AssetKind.HLS, video__state=VideoState.READY).first()
+    return None if row is None else row.path.partition("/")[0]
+
+
+def output_folders(video_id: UUID | str) -> set[str]:
+    """Return the output folders that the video's recorded files are in."""
+    paths = Asset.objects.filter(video_id=video_id).values_list("path", flat=True)
+    return {path.partition("/")[0] for path in paths}
 
 
 def undone_chunks(video_id: UUID | str) -> QuerySet[Chunk]:
