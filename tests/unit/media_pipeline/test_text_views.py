@@ -83,16 +83,22 @@ def test_each_kind_is_a_track_of_its_own(owner, video, kind):
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "field", "why"),
+    ("path", "content", "refusal"),
     [
-        ("fr", VTT + "\n00:05.000 --> 00:04.000\nx\n", "subtitles", "Line 6: the cue ends before it starts"),
-        ("fr", "", "subtitles", "There is no cue"),
-        ("fr", "no text track", "subtitles", "Line 1: this is neither WebVTT nor SubRip"),
-        ("xx-yy-zz-1", VTT, "language", "This is not a BCP 47 language tag"),
-        ("fr?kind=lyrics", VTT, "kind", '"lyrics" is not a valid choice.'),
+        (
+            "fr",
+            VTT + "\n00:05.000 --> 00:04.000\nx\n",
+            ("subtitles", "Line 6: the cue ends before it starts"),
+        ),
+        ("fr", "", ("subtitles", "There is no cue")),
+        ("fr", "no text track", ("subtitles", "Line 1: this is neither WebVTT nor SubRip")),
+        ("xx-yy-zz-1", VTT, ("language", "This is not a BCP 47 language tag")),
+        ("fr?kind=lyrics", VTT, ("kind", '"lyrics" is not a valid choice.')),
     ],
 )
-def test_what_is_wrong_is_said_by_field(owner, video, path, content, field, why):
+def test_what_is_wrong_is_said_by_field(owner, video, path, content, refusal):
+    field, why = refusal
+
     answer = put(owner, video, content, path=path)
 
     assert answer.status_code == 400
