@@ -9,8 +9,9 @@ from media_pipeline.engine.cue_cleaning import clean
 from media_pipeline.engine.cues import Cue, as_vtt
 from media_pipeline.engine.text_encodings import decoded
 
-# A timing line of either format. Programs that write SubRip mix up comma and point, and leave out leading zeros.
-INSTANT = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
+# A timing line of either format. Programs that write SubRip mix up comma and point, leave out leading zeros, and write
+# more digits than thousandths have (1,249.0999).
+INSTANT = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})\d*(?:\.\d+)?)?"
 TIMING = re.compile(rf"\s*{INSTANT}\s*-->\s*{INSTANT}(?:\s.*)?")
 MOST_OF_SIXTY = 59
 # Blocks of WebVTT that hold no cue.
@@ -53,21 +54,27 @@ def is_vtt(text: str) -> bool:
 
 def _vtt_cues(lines: list[str]) -> Iterator[Cue]:
     number = _end_of_block(lines, 0)
+    empty: tuple[float, float] | None = None
     while (number := _next_block(lines, number)) < len(lines):
         end = _end_of_block(lines, number)
-        if not NO_CUE.fullmatch(lines[number]):
-            # The line before the timing is the cue's own name.
-            timing = number if "-->" in lines[number] else number + 1
-            if timing >= end or "-->" not in lines[timing]:
-                _refuse(number, f"a timing line is missing at “{_quoted(lines[number])}”")
-            start, stop = _instants(lines[timing], timing)
-            yield Cue(start, stop, _plain_vtt("\n".join(lines[timing + 1 : end])))
+        # The line before the timing is the cue's own name.
+        timing = next((n for n in (number, number + 1) if n < end and "-->" in lines[n]), None)
+        if timing is not None:
+            times, text = _instants(lines[timing], timing), lines[timing + 1 : end]
+            empty = None if text else times
+            yield Cue(*times, _plain_vtt(text))
+        elif empty is not None:
+            # Programs write a blank line between a timing line and its text.
+            yield Cue(*empty, _plain_vtt(lines[number:end]))
+            empty = None
+        elif not NO_CUE.fullmatch(lines[number]):
+            _refuse(number, f"a timing line is missing at “{_quoted(lines[number])}”")
         number = end
 
 
-def _plain_vtt(text: str) -> str:
+def _plain_vtt(lines: list[str]) -> str:
     # Who speaks is part of the text for those who do not hear it.
-    return unescape(VTT_TAG.sub("", VOICE.sub(r"\1: ", text)))
+    return unescape(VTT_TAG.sub("", VOICE.sub(r"\1: ", "\n".join(lines))))
 
 
 def _srt_cues(lines: list[str]) -> Iterator[Cue]:

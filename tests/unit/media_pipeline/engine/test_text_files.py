@@ -76,6 +76,21 @@ def test_timing_lines_as_programs_write_them(timing):
     assert cues_of(f"1\n{timing}\nHello\n") == ["00:00:01.000 --> 00:00:02.500\nHello"]
 
 
+def test_more_digits_than_thousandths_have():
+    text = "1\n00:00:01,249.0999999999999 --> 00:00:02.251790000\nHello\n"
+
+    assert cues_of(text) == ["00:00:01.249 --> 00:00:02.251\nHello"]
+
+
+def test_a_blank_line_before_the_text_of_a_cue():
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n\nHello\nyou\n\n00:03.000 --> 00:04.000\n\nNOTE no, text\n"
+
+    assert cues_of(text) == [
+        "00:00:01.000 --> 00:00:02.000\nHello\nyou",
+        "00:00:03.000 --> 00:00:04.000\nNOTE no, text",
+    ]
+
+
 def test_blank_lines_and_numbers_inside_the_text_of_subrip_are_kept():
     text = "7\n00:00:01,000 --> 00:00:02,000\nIn the year\n\n1984\n\n8\n00:00:03,000 --> 00:00:04,000\n2001\n"
 
@@ -117,7 +132,8 @@ def test_cues_are_sorted_and_clipped_to_the_video():
             VTT + "\n00:75.000 --> 02:00.000\nx\n",
             "Line 6: minutes and seconds end at 59: “00:75.000 --> 02:00.000”.",
         ),
-        (SRT + "\n3\n00:00:05,0000 --> 00:00:06,000\nx", "Line 10: this timing line cannot be read"),
+        (SRT + "\n3\n00:00:05;000 --> 00:00:06,000\nx", "Line 10: this timing line cannot be read"),
+        (SRT + "\n3\n00:00:05,000 --> \nx", "Line 10: this timing line cannot be read"),
         (
             "<html>\n<p>Hi</p>",
             "Line 1: this is neither WebVTT nor SubRip; a timing line was expected at “<html>”.",
