@@ -7,7 +7,7 @@ from jobs.models import Job
 from media_pipeline import lifecycle, storage, tasks
 from media_pipeline.engine.plan import Plan
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState
-from tests.unit.media_pipeline.builders import a_film_file, a_video, kept_everywhere
+from tests.unit.media_pipeline.builders import a_film_file, a_video, an_asset, kept_everywhere
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +128,27 @@ def test_package_and_finish(probed, django_capture_on_commit_callbacks):
     assert {"hls", "dash", "mp4", "poster", "thumbnail", "storyboard"} <= kinds
     assert not (storage.film_folder(probed.pk) / "work").exists()
     assert probed.vmaf is None or 0 <= probed.vmaf <= 100
+
+
+def test_text_that_cannot_be_packaged_does_not_fail_the_video(probed):
+    name = str(probed.pk)
+    tasks.encode(name, 0)
+    tasks.audio(name)
+    an_asset(probed, "subtitles", "en", "subtitles/en.vtt", b"no text track")
+
+    tasks.package(name)
+    packaged = facts_of(probed)
+    Step.objects.filter(video=probed, name="package").update(state=StepState.RUNNING)
+    tasks.package(name)
+
+    assert facts_of(probed)[:2] == packaged[:2]
+    probed.refresh_from_db()
+    (warning,) = probed.warnings
+    assert warning["step"] == "package"
+    assert "“English”" in warning["reason"]
+    assert states_of(probed)["package"] == StepState.DONE
+    master = Asset.objects.get(video=probed, kind="hls")
+    assert "SUBTITLES" not in storage.output_file(probed.pk, master.path).read_text()
 
 
 def test_each_step_may_run_on_another_machine(bucket, video, move):
