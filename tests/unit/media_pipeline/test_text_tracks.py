@@ -226,6 +226,16 @@ def test_what_is_used_again_stays(video):
     assert storage.output_file(video.pk, paths(video)["fr"])
 
 
+def test_no_folder_but_one_of_text_is_ever_removed(video):
+    text_tracks.remove(video, "en", SUBTITLES)
+    carry_out(video)
+    assert not Asset.objects.filter(video=video, path__startswith="film/").exists()
+
+    tasks.remove_unused_texts(str(video.pk), ["film"], True)
+
+    assert storage.output_file(video.pk, f"film/{HLS}")
+
+
 def test_a_removal_waits_for_its_turn(video):
     tasks.remove_unused_texts(str(video.pk), ["subtitles"])
 

@@ -15,11 +15,12 @@ from media_pipeline import lifecycle, tasks
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.unforeseen import FOR_THE_OWNER
 from media_pipeline.models import Step, StepName, StepState, Video, VideoState
+from media_pipeline.steps import finish as finish_step
 from media_pipeline.steps import storyboard as storyboard_step
 from media_pipeline.steps.optional import UNFORESEEN, left_out_on_failure
 from tests.rows import an_error
 from tests.unit.jobs.worker import deliver, publish
-from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video
+from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video, an_asset
 
 pytestmark = pytest.mark.django_db
 
@@ -239,6 +240,22 @@ def test_a_measurement_that_kills_its_worker_is_left_out(owner):
     assert lifecycle.is_warned_of(video, StepName.FINISH)
     lifecycle.become_ready(str(video.pk), None, timezone.now())
     assert len(warnings_of(video)) == 1
+
+
+def test_what_killed_its_worker_is_not_measured_again(owner, monkeypatch):
+    def measured(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(finish_step, "measure_vmaf", measured)
+    video = a_planned_video(owner)
+    an_asset(video, "mp4", "360", "film/360.mp4")
+    lifecycle.leave_out(str(video.pk), StepName.FINISH, "it is too long")
+
+    tasks.finish(str(video.pk))
+
+    assert len(warnings_of(video)) == 1
+    assert (video.state, video.vmaf) == (VideoState.READY, None)
+    assert state_of(video, "finish") == StepState.DONE
 
 
 @pytest.mark.django_db(transaction=True)
