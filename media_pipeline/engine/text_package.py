@@ -6,7 +6,6 @@ a player has loaded changes.
 """
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +16,6 @@ from media_pipeline.engine.packager import DASH, HLS, Streams, Text, run_package
 from media_pipeline.engine.plan import Plan
 from media_pipeline.engine.subtitles import Track
 
-MPD = "urn:mpeg:dash:schema:mpd:2011"
 URI = re.compile(r'URI="([^"]*)"')
 TEXT_LINE = "#EXT-X-MEDIA:TYPE=SUBTITLES,"
 VARIANT = "#EXT-X-STREAM-INF:"
@@ -25,8 +23,11 @@ WITH_TEXT = ',SUBTITLES="subtitles"'
 PLAYLIST_OF_TEXT = re.compile(r"text_(.+)\.m3u8")
 NAME_BYTES = 8
 
-ET.register_namespace("", MPD)
-ET.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
+# The manifest as the packager writes it, line by line: no reader of XML is needed for a file of our own.
+ADAPTATION_SET = re.compile(r"\n *<AdaptationSet\b.*?</AdaptationSet>", re.DOTALL)
+NUMBERED = re.compile(r'(<(?:AdaptationSet|Representation) id=)"(\d+)"')
+REFERENCE = re.compile(r'\b(initialization|media)="([^"]*)"')
+INITIALIZATION = re.compile(r'initialization="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,50 +148,34 @@ def _with_text(line: str, *, has_text: bool) -> str:
 
 def _renamed_dash(present: Named, gone: set[str], added: Sequence[Named]) -> str:
     manifest = _moved_manifest(present)
-    period = _period(manifest)
-    new = {_track_of_set(each): each for named in added for each in _text_sets(_moved_manifest(named))}
+    new = {
+        _track_of_set(each): each
+        for named in added
+        for each in ADAPTATION_SET.findall(_moved_manifest(named))
+    }
     replaced = gone | set(new)
-    for each in _text_sets(manifest):
-        if _track_of_set(each) in replaced:
-            period.remove(each)
-    numbers = [int(each.get("id", "0")) for each in period.iter() if (each.get("id") or "").isdigit()]
-    free = max(numbers, default=0) + 1
-    for number, each in enumerate(new.values(), free):
-        each.set("id", str(number))
-        for representation in each.findall(f"{{{MPD}}}Representation"):
-            representation.set("id", str(number))
-        period.append(each)
-    ET.indent(manifest)
-    return ET.tostring(manifest, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _moved_manifest(named: Named) -> ET.Element:
-    manifest = ET.fromstring(named.dash)  # noqa: S314 - written by the packager, or by us
-    for template in manifest.iter(f"{{{MPD}}}SegmentTemplate"):
-        for attribute in ("initialization", "media"):
-            if (uri := template.get(attribute)) is not None:
-                template.set(attribute, _moved(uri, named.folder))
-    for base in manifest.iter(f"{{{MPD}}}BaseURL"):
-        base.text = _moved(base.text or "", named.folder)
-    return manifest
-
-
-def _period(manifest: ET.Element) -> ET.Element:
-    period = manifest.find(f"{{{MPD}}}Period")
-    if period is None:
+    kept = ADAPTATION_SET.sub(lambda found: "" if _track_of_set(found[0]) in replaced else found[0], manifest)
+    free = max((int(number) for _, number in NUMBERED.findall(kept)), default=0) + 1
+    sets = [
+        NUMBERED.sub(rf'\g<1>"{number}"', adaptation_set)
+        for number, adaptation_set in enumerate(new.values(), free)
+    ]
+    head, end, tail = kept.rpartition("\n  </Period>")
+    if not end:
         raise ValueError("a manifest without a period")
-    return period
+    return head + "".join(sets) + end + tail
 
 
-def _text_sets(manifest: ET.Element) -> list[ET.Element]:
-    sets = _period(manifest).findall(f"{{{MPD}}}AdaptationSet")
-    return [each for each in sets if each.get("contentType") == "text"]
+def _moved_manifest(named: Named) -> str:
+    return REFERENCE.sub(lambda found: f'{found[1]}="{_moved(found[2], named.folder)}"', named.dash)
 
 
-def _track_of_set(adaptation_set: ET.Element) -> str:
-    template = next(adaptation_set.iter(f"{{{MPD}}}SegmentTemplate"))
-    name = PurePosixPath(template.get("initialization", "")).name
-    return _name(name.removeprefix("text_").removesuffix("_init.mp4"))
+def _track_of_set(adaptation_set: str) -> str:
+    """Return the name of the text track, "" where it is none."""
+    uri = INITIALIZATION.search(adaptation_set)
+    if uri is None or 'contentType="text"' not in adaptation_set:
+        return ""
+    return _name(PurePosixPath(uri[1]).name.removeprefix("text_").removesuffix("_init.mp4"))
 
 
 def _moved(uri: str, folder: str) -> str:

@@ -215,10 +215,11 @@ def test_text_tracks_come_and_go_while_a_player_goes_on(studio, tmp_path):
         ).status_code
 
     def when_there(*expected: str) -> dict:
-        return eventually(
-            lambda: (video := studio.video(video_id)) and languages(video) == list(expected) and video,
-            within_seconds=60,
-        )
+        def there() -> dict | None:
+            video = studio.video(video_id)
+            return video if languages(video) == list(expected) else None
+
+        return eventually(there, within_seconds=60)
 
     assert first["state"] == "ready", first["error"]
     assert languages(first) == ["en"]
