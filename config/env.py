@@ -173,6 +173,8 @@ class Video:
     program_memory_bytes: int
     program_file_bytes: int
     text_max_bytes: int
+    text_tracks: int
+    subtitles_max_bytes: int
     chunk_seconds: int
     largest_rung: int
     whisper_model: str
@@ -403,6 +405,8 @@ def _read(get: _Reader) -> Env:
         program_memory_bytes=get("VIDEO_PROGRAM_MEMORY_BYTES", "8GiB", _size),
         program_file_bytes=get("VIDEO_PROGRAM_FILE_BYTES", "16GiB", _size),
         text_max_bytes=get("VIDEO_TEXT_MAX_BYTES", "8MiB", _size),
+        text_tracks=get("VIDEO_TEXT_TRACKS", "64", _whole(0, 1000)),
+        subtitles_max_bytes=get("VIDEO_SUBTITLES_MAX_BYTES", "2MiB", _size),
         chunk_seconds=get("VIDEO_CHUNK_SECONDS", "12", _whole(2, 600)),
         largest_rung=get("VIDEO_LARGEST_RUNG", "2160", _whole(360, 2160)),
         whisper_model=get("WHISPER_MODEL", "", str),

@@ -1,6 +1,6 @@
 """Refusals of the video app; one exception handler turns them into answers."""
 
-from api.errors import Conflict, Refused, TooMany
+from api.errors import Conflict, NotFound, Refused, TooMany
 
 
 class UnusableUpload(Refused):
@@ -36,6 +36,34 @@ class UnknownProject(Refused):
 
 class WrongState(Conflict):
     """The film's state does not allow what was asked for."""
+
+
+class UnusableText(Refused):
+    """The text track that was sent is none, or is wrong at a line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, field="subtitles")
+
+
+class UnknownLanguage(Refused):
+    """The language of a text track is no language."""
+
+    def __init__(self) -> None:
+        super().__init__("This is not a BCP 47 language tag, such as en, pt-BR or und.", field="language")
+
+
+class TooManyTracks(Refused):
+    """The video has as many text tracks as it may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A video may have {limit} text tracks. Remove one first.", field="subtitles")
+
+
+class NoSuchTrack(NotFound):
+    """The video has no text track of that language and kind."""
+
+    def __init__(self) -> None:
+        super().__init__("The video has no such text track.")
 
 
 class TooManyStreams(TooMany):

@@ -1,6 +1,6 @@
 """A film from its first job to its end: steps begin and end; it gets ready, fails, is cancelled, retried."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -22,11 +22,31 @@ from jobs.models import JobError
 from media_pipeline import pipeline, progress, queries, quotas
 from media_pipeline.engine.plan import AudioTrack, Film, Plan
 from media_pipeline.errors import WrongState
-from media_pipeline.models import TRANSITIONS, Asset, Chunk, Step, StepName, StepState, Video, VideoState
+from media_pipeline.models import (
+    OPTIONAL_STEPS,
+    TRANSITIONS,
+    Asset,
+    Chunk,
+    Step,
+    StepName,
+    StepState,
+    Video,
+    VideoState,
+    Warned,
+)
 
 log = structlog.get_logger(__name__)
 
 OUR_FAULT: Final = "Something went wrong on our side while the film was processed. Please try again."
+# The same for a part of a video that is left out.
+WITHOUT_A_REASON: Final = "Something went wrong on our side."
+NOT_MEASURED: Final = "The quality could not be measured."
+PARTS: Final[dict[StepName, str]] = {
+    StepName.THUMBNAILS: "Poster and thumbnails",
+    StepName.STORYBOARD: "The storyboard",
+    StepName.SUBTITLES: "Subtitles",
+    StepName.FINISH: "The measurement of the quality",
+}
 
 
 def start(video: Video) -> None:
@@ -42,9 +62,9 @@ def start(video: Video) -> None:
 def begin_step(video_id: str, name: StepName) -> Video | None:
     """Mark the step as running and return the film, None where there is nothing to do any more.
 
-    That is so for a film that is gone, cancelled or ready, and for a job of an earlier run. One job of a
-    failed film that was retried by hand would not be enough, for its neighbours were cancelled: it starts a
-    new run, which keeps all that is done.
+    That is so for a film that is gone, cancelled or ready, for a step that was left out, and for a job of an
+    earlier run. One job of a failed film that was retried by hand would not be enough, for its neighbours were
+    cancelled: it starts a new run, which keeps all that is done.
     """
     checkpoint()
     video = queries.locked(video_id)
@@ -53,7 +73,7 @@ def begin_step(video_id: str, name: StepName) -> Video | None:
     if video.state == VideoState.FAILED:
         _run_again(video)
         return None
-    if video.is_final:
+    if video.is_final or queries.is_left_out(video_id, name):
         return None
     if queries.move(video_id, VideoState.PROCESSING):
         log.info("video_processing", video_id=video_id)
@@ -70,21 +90,40 @@ def begin_step(video_id: str, name: StepName) -> Video | None:
 
 
 @transaction.atomic
-def end_step(video_id: str, name: StepName, assets: list[Asset] | None = None) -> bool:
-    """Mark the step as done and record its output files, in one transaction.
+def end_step(
+    video_id: str, name: StepName, assets: list[Asset] | None = None, warnings: Iterable[str] = ()
+) -> bool:
+    """Mark the step as done and record its output files and what it had to leave out, in one transaction.
 
-    Twice: no second row, and False for a step that was done before or a film that is over.
+    Twice: no second row, no second warning, and False for a step that was done before or a film that is over.
     """
     video = queries.locked(video_id)
-    if video is None or video.is_final:
+    if video is None or video.is_final or queries.is_left_out(video_id, name):
         return False
     Asset.objects.bulk_create(assets or [], ignore_conflicts=True)
+    _warn(video, name, warnings)
     return _mark_done(video_id, [name])
 
 
 @transaction.atomic
+def leave_out(video_id: str, name: StepName, reason: str) -> None:
+    """Give the optional step up and let the video go on without it; its owner is told why.
+
+    The step is failed then, and none of its jobs does anything more. Twice: no second warning.
+    """
+    video = queries.locked(video_id)
+    if video is None or video.is_final or not _is_of_present_run(video):
+        return
+    _give_up(video, name, reason)
+    progress.announce(video_id)
+
+
+@transaction.atomic
 def end_audio(video_id: str, left_out: Collection[AudioTrack]) -> bool:
-    """Mark the audio step as done, and take the tracks `left_out` from the plan. Twice: the plan stays as it is."""
+    """Mark the audio step as done, take the tracks `left_out` from the plan and warn of them.
+
+    Twice: the plan stays as it is, and no second warning.
+    """
     video = queries.locked(video_id)
     if video is None or video.is_final:
         return False
@@ -92,6 +131,11 @@ def end_audio(video_id: str, left_out: Collection[AudioTrack]) -> bool:
         plan = Plan.from_json(video.plan)
         kept = tuple(track for track in plan.audio if track not in left_out)
         Video.objects.filter(pk=video_id).update(plan=replace(plan, audio=kept).as_json())
+    _warn(
+        video,
+        StepName.AUDIO,
+        [f"The audio track “{track.title}” could not be converted." for track in left_out],
+    )
     return _mark_done(video_id, [StepName.AUDIO])
 
 
@@ -130,6 +174,7 @@ def end_probe(video: Video, found: Film, plan: Plan) -> bool:
         [Chunk(video=video, number=chunk.number, frames=chunk.frames) for chunk in plan.chunks],
         ignore_conflicts=True,
     )
+    _warn(present, StepName.PROBE, found.warnings)
     _mark_done(str(video.pk), pipeline.left_out(found, plan))
     enqueue(pipeline.canvas(video.pk, found, plan))
     log.info("video_planned", video_id=str(video.pk), chunks=len(plan.chunks), truncated=plan.truncated)
@@ -138,10 +183,15 @@ def end_probe(video: Video, found: Film, plan: Plan) -> bool:
 
 @transaction.atomic
 def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
-    """Make the film ready and enqueue the notices to its owner. Twice: False, and no second notice."""
+    """Make the film ready and enqueue the notices to its owner. Twice: False, and no second notice.
+
+    Without a figure for its quality there is a warning instead.
+    """
     video = queries.locked(video_id)
     if video is None or not _is_of_present_run(video):
         return False
+    if vmaf is None and not video.is_final and not is_warned_of(video, StepName.FINISH):
+        _warn(video, StepName.FINISH, [NOT_MEASURED])
     _mark_done(video_id, [StepName.FINISH])
     if not queries.move(video_id, VideoState.READY, progress=100, vmaf=vmaf, error="", finished_at=now):
         return False
@@ -156,12 +206,18 @@ def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
 def fail(video_id: str, now: datetime) -> bool:
     """Mark the film as failed with the reason of its dead job, and cancel what else it has under way.
 
-    Its owner's webhooks are told. Twice: False, and they are told once.
+    Its owner's webhooks are told. Where only jobs of optional steps are dead, which ends their run as well, these
+    steps are left out and a new run makes the rest. Twice: False, and they are told once.
     """
     video = queries.locked(video_id)
     if video is None or not _is_of_present_run(video):
         return False
-    failure = queries.last_failure(video.root_job) if video.root_job else None
+    failures = queries.failures(video.root_job) if video.root_job else []
+    decisive = [failure for failure in failures if not _can_be_left_out(video, failure)]
+    if failures and not decisive and not video.is_final:
+        _go_on_without(video, failures)
+        return False
+    failure = decisive[0] if decisive else None
     reason = _in_words_for_the_owner(failure)
     if not queries.move(video_id, VideoState.FAILED, error=reason, finished_at=now):
         return False
@@ -201,11 +257,64 @@ def retry(video_id: UUID) -> None:
     _run_again(video)
 
 
+def is_warned_of(video: Video, name: StepName) -> bool:
+    """Say whether the video has a warning of this step."""
+    return any(warned["step"] == name for warned in video.warnings)
+
+
+def _can_be_left_out(video: Video, failure: JobError) -> bool:
+    """Whether the dead job is of an optional step, which has not been left out before.
+
+    One that has does nothing any more: what killed its job was something else.
+    """
+    name = pipeline.STEP_OF_TASK.get(failure.job.name)
+    if name == StepName.FINISH:
+        return not is_warned_of(video, name)
+    return name in OPTIONAL_STEPS and not queries.is_left_out(video.pk, name)
+
+
+def _go_on_without(video: Video, failures: list[JobError]) -> None:
+    """Leave out the steps of these dead jobs and run the rest again, which keeps all that is done."""
+    newest = {pipeline.STEP_OF_TASK[failure.job.name]: failure for failure in reversed(failures)}
+    for name, failure in newest.items():
+        _give_up(video, name, _in_words_for_the_owner(failure, WITHOUT_A_REASON))
+    _cancel_jobs(video)
+    _start_again(video)
+
+
+def _give_up(video: Video, name: StepName, reason: str) -> None:
+    _warn(video, name, [f"{PARTS[name]} could not be made: {reason}"])
+    # The last step does more than this part: it goes on, and finds the warning.
+    if name != StepName.FINISH:
+        open_step = queries.unfinished_steps(video.pk).filter(name=name)
+        open_step.update(state=StepState.FAILED, finished_at=timezone.now())
+    log.warning("video_part_left_out", video_id=str(video.pk), step=name, reason=reason)
+
+
+def _warn(video: Video, name: StepName, reasons: Iterable[str]) -> None:
+    """Add warnings to the video, whose row is locked. Twice: no second one."""
+    warned = [Warned(step=name.value, reason=reason) for reason in reasons]
+    added = [each for each in warned if each not in video.warnings]
+    if added:
+        video.warnings = [*video.warnings, *added]
+        queries.store_warnings(video)
+
+
 def _run_again(video: Video) -> None:
     queries.move(video.pk, VideoState.QUEUED, error="", finished_at=None)
+    # What was left out is tried again as well.
+    tried_again = set(queries.unfinished_steps(video.pk).values_list("name", flat=True))
+    video.warnings = [warned for warned in video.warnings if warned["step"] not in tried_again]
+    queries.store_warnings(video)
+    queries.unfinished_steps(video.pk).update(state=StepState.QUEUED, finished_at=None)
+    _start_again(video)
+
+
+def _start_again(video: Video) -> None:
     # The probe comes first in each run, to enqueue the rest; it finds what it did and is quick.
     Step.objects.filter(video=video, name=StepName.PROBE).update(state=StepState.QUEUED)
-    queries.unfinished_steps(video.pk).update(state=StepState.QUEUED, finished_at=None)
+    not_given_up = queries.unfinished_steps(video.pk).exclude(state=StepState.FAILED)
+    not_given_up.update(state=StepState.QUEUED, finished_at=None)
     start(video)
     progress.announce(video.pk)
     log.info("video_retried", video_id=str(video.pk))
@@ -250,11 +359,11 @@ def _cancel_jobs(video: Video) -> None:
         control.cancel(str(other.pk))
 
 
-def _in_words_for_the_owner(failure: JobError | None) -> str:
+def _in_words_for_the_owner(failure: JobError | None, otherwise: str = OUR_FAULT) -> str:
     if failure is None:
-        return OUR_FAULT
+        return otherwise
     if failure.fate == Fate.PERMANENT:
         return failure.message
     if failure.fate == Fate.TIMEOUT:
         return "The film took too long to process."
-    return OUR_FAULT
+    return otherwise

@@ -2,11 +2,11 @@
 
 import uuid
 from base64 import b64decode
-from typing import Final
+from typing import Final, TypedDict
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils import timezone
 
 from media_pipeline.file_names import decoded
@@ -23,7 +23,10 @@ class VideoState(models.TextChoices):
 
 
 class StepState(models.TextChoices):
-    """Where one named step of a film stands. A step that has nothing to do (no sound) is done."""
+    """Where one named step of a video stands. A step that has nothing to do (no sound) is done.
+
+    An optional step that was left out is failed, while its video goes on and becomes ready.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -45,6 +48,14 @@ class StepName(models.TextChoices):
     FINISH = "finish"
 
 
+class TextKind(models.TextChoices):
+    """What a text track is: all that is said, the same with sounds, or only what everybody has to read."""
+
+    SUBTITLES = "subtitles"
+    CAPTIONS = "captions"
+    FORCED = "forced"
+
+
 class AssetKind(models.TextChoices):
     """What an output file is good for."""
 
@@ -55,6 +66,7 @@ class AssetKind(models.TextChoices):
     THUMBNAIL = "thumbnail"
     STORYBOARD = "storyboard"
     SUBTITLES = "subtitles"
+    CHAPTERS = "chapters"
 
 
 # The one table of what may follow what. A retry by the owner leads back to queued; a ready film stays ready.
@@ -66,6 +78,17 @@ TRANSITIONS: Final[dict[VideoState, frozenset[VideoState]]] = {
     VideoState.CANCELLED: frozenset({VideoState.QUEUED}),
 }
 FINAL_STATES: Final = frozenset({VideoState.READY, VideoState.FAILED, VideoState.CANCELLED})
+# A video is worth watching without what these make; of the last step this is the measured quality.
+OPTIONAL_STEPS: Final = frozenset(
+    {StepName.THUMBNAILS, StepName.STORYBOARD, StepName.SUBTITLES, StepName.FINISH}
+)
+
+
+class Warned(TypedDict):
+    """One entry of a video's warnings: the step that gave it, and a sentence for the owner."""
+
+    step: str
+    reason: str
 
 
 def states_before(state: VideoState) -> list[VideoState]:
@@ -85,6 +108,12 @@ class Video(models.Model):
     state = models.CharField(max_length=10, choices=VideoState.choices, default=VideoState.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0, help_text="0 to 100; never falls")
     error = models.TextField(blank=True, help_text="Why it failed, in words for its owner")
+    warnings = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),  # for processes of the last release
+        blank=True,
+        help_text="What was left out or found damaged: a list of {step, reason}",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     duration_seconds = models.FloatField(null=True, blank=True)
@@ -249,3 +278,24 @@ class Asset(models.Model):
     def __str__(self) -> str:
         """Name it by film and path."""
         return f"{self.video_id} {self.path}"
+
+
+class TextChange(models.Model):
+    """A text track that a ready video is to get or to lose: what its owner asked for last, until a job has done it."""
+
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="text_changes")
+    language = models.CharField(max_length=35, help_text="BCP 47 tag")
+    kind = models.CharField(max_length=10, choices=TextKind.choices)
+    content = models.TextField(blank=True, help_text="WebVTT; empty: the track is removed")
+
+    class Meta:
+        """One change a track."""
+
+        constraints = (
+            models.UniqueConstraint(fields=("video", "language", "kind"), name="text_change_once_a_track"),
+            models.CheckConstraint(condition=Q(kind__in=TextKind.values), name="text_change_kind_known"),
+        )
+
+    def __str__(self) -> str:
+        """Name it by video and track."""
+        return f"{self.video_id} {self.language} {self.kind}"

@@ -4,6 +4,8 @@ probe ─▶ ┬ encode, one job a chunk ─────────────
          ├ audio                     (only with sound)    │
          ├ grab ─▶ process thumbnails ─▶ storyboard       │
          └ subtitles                 (only with sound or text)
+
+Thumbnails, storyboard and subtitles are optional: one that fails is left out (`steps.optional`, `lifecycle.fail`).
 """
 
 from typing import Final

@@ -11,10 +11,12 @@ from jobs.states import UNFINISHED, JobState
 from media_pipeline.models import (
     FINAL_STATES,
     Asset,
+    AssetKind,
     Chunk,
     Step,
     StepName,
     StepState,
+    TextChange,
     Upload,
     Video,
     VideoState,
@@ -84,6 +86,11 @@ def move(video_id: UUID | str, state: VideoState, **changes: object) -> bool:
     return allowed.update(state=state, version=F("version") + 1, **changes) == 1
 
 
+def store_warnings(video: Video) -> None:
+    """Store the video's warnings, which its owner can see."""
+    Video.objects.filter(pk=video.pk).update(warnings=video.warnings, version=F("version") + 1)
+
+
 def touch(video_id: UUID | str) -> None:
     """Note that something the owner can see has changed."""
     Video.objects.filter(pk=video_id).update(version=F("version") + 1)
@@ -94,15 +101,47 @@ def unfinished_steps(video_id: UUID | str) -> QuerySet[Step]:
     return Step.objects.filter(video_id=video_id).exclude(state=StepState.DONE)
 
 
+def is_left_out(video_id: UUID | str, name: StepName) -> bool:
+    """Say whether this step of a video that is under way was given up, and the video goes on without it."""
+    return Step.objects.filter(video_id=video_id, name=name, state=StepState.FAILED).exists()
+
+
+def video(video_id: UUID | str) -> Video | None:
+    """Return the video, None where it is gone."""
+    return Video.objects.filter(pk=video_id).first()
+
+
+def text_changes(video_id: UUID | str) -> QuerySet[TextChange]:
+    """Text tracks that the video is to get or to lose, in the order in which they were asked for."""
+    return TextChange.objects.filter(video_id=video_id).order_by("pk")
+
+
+def text_assets(video_id: UUID | str) -> QuerySet[Asset]:
+    """Recorded text tracks of the video."""
+    return Asset.objects.filter(video_id=video_id, kind=AssetKind.SUBTITLES).order_by("pk")
+
+
+def streams_of(video_id: UUID | str) -> str | None:
+    """Return the output folder of the files that name a ready video's streams, None where there is none."""
+    row = Asset.objects.filter(video_id=video_id, kind=AssetKind.HLS, video__state=VideoState.READY).first()
+    return None if row is None else row.path.partition("/")[0]
+
+
+def output_folders(video_id: UUID | str) -> set[str]:
+    """Return the output folders that the video's recorded files are in."""
+    paths = Asset.objects.filter(video_id=video_id).values_list("path", flat=True)
+    return {path.partition("/")[0] for path in paths}
+
+
 def undone_chunks(video_id: UUID | str) -> QuerySet[Chunk]:
     """Chunks that no job has encoded whole."""
     return Chunk.objects.filter(video_id=video_id, frames_done__lt=F("frames"))
 
 
-def last_failure(root_job: UUID | str) -> JobError | None:
-    """Return the error that made a job of this run dead, None where none is."""
+def failures(root_job: UUID | str) -> list[JobError]:
+    """Return the errors of this run's dead jobs, the newest first."""
     dead = JobError.objects.filter(job__root_id=root_job, job__state=JobState.DEAD)
-    return dead.select_related("job").order_by("-at", "-pk").first()
+    return list(dead.select_related("job").order_by("-at", "-pk"))
 
 
 def unfinished_jobs(root_job: UUID | str) -> QuerySet[Job]:

@@ -53,10 +53,14 @@ class OpenUploadSerializer(serializers.ModelSerializer[Upload]):
 
 
 class StepSerializer(serializers.ModelSerializer[Step]):
-    """One named stage."""
+    """One named stage. The optional ones (thumbnails, storyboard, subtitles) may fail and the video be ready."""
 
     name = serializers.ChoiceField(choices=StepName.choices, read_only=True)
-    state = serializers.ChoiceField(choices=StepState.choices, read_only=True)
+    state = serializers.ChoiceField(
+        choices=StepState.choices,
+        read_only=True,
+        help_text="`failed` in a video that is ready or under way: the step was left out, see `warnings`",
+    )
 
     class Meta:
         """Contract's names."""
@@ -64,6 +68,15 @@ class StepSerializer(serializers.ModelSerializer[Step]):
         model = Step
         fields = ("name", "state", "progress", "attempts", "started_at", "finished_at")
         read_only_fields = fields
+
+
+class WarningSerializer(serializers.Serializer[Any]):
+    """What a ready video had to do without, or what was found damaged in its source."""
+
+    step = serializers.ChoiceField(choices=StepName.choices, help_text="the step that found it")
+    reason = serializers.CharField(
+        help_text="what was left out or is damaged, and why: a sentence for the owner"
+    )
 
 
 class Mp4Serializer(serializers.Serializer[Any]):
@@ -110,6 +123,9 @@ class OutputsSerializer(serializers.Serializer[Any]):
     storyboard = serializers.URLField(allow_null=True)
     subtitles = SubtitlesSerializer(many=True)
     audio = AudioSerializer(many=True)
+    chapters = serializers.URLField(
+        allow_null=True, help_text="a WebVTT chapters track, null where the source has no chapters"
+    )
     quality = QualitySerializer()
 
 
@@ -124,6 +140,7 @@ class Outputs(TypedDict):
     storyboard: str | None
     subtitles: list[dict[str, str]]
     audio: list[dict[str, str | bool]]
+    chapters: str | None
     quality: dict[str, float | None]
 
 
@@ -134,6 +151,9 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     duration = serializers.FloatField(source="duration_seconds", read_only=True, allow_null=True)
     project = serializers.UUIDField(source="project_id", read_only=True, allow_null=True)
     steps = StepSerializer(many=True, read_only=True)
+    warnings = WarningSerializer(
+        many=True, read_only=True, help_text="what was left out or found damaged; it does not fail the video"
+    )
     outputs = serializers.SerializerMethodField()
     status_url = serializers.SerializerMethodField()
 
@@ -154,6 +174,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "width",
             "height",
             "steps",
+            "warnings",
             "outputs",
             "status_url",
         )
@@ -176,6 +197,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "storyboard": files.first(AssetKind.STORYBOARD),
             "subtitles": [_subtitles(asset, files) for asset in files.of(AssetKind.SUBTITLES)],
             "audio": _audio(video),
+            "chapters": files.first(AssetKind.CHAPTERS),
             "quality": {"vmaf": video.vmaf},
         }
 

@@ -248,6 +248,11 @@ def remove_outputs(video_id: UUID | str) -> int:
     return removed
 
 
+def remove_output(video_id: UUID | str, name: str) -> int:
+    """Remove one group of output files and return how many there were. Twice: 0."""
+    return _remove_everywhere(film_folder(video_id) / "output" / name)
+
+
 def end_broken_uploads(before: datetime) -> int:
     """Remove from the bucket what is left of uploads that were begun before then and broke off; return how many."""
     return bucket.end_broken_uploads(before) if bucket.is_used() else 0

@@ -8,7 +8,7 @@ Each is several times what the largest film allowed (4 hours) takes on two slow 
 from django.utils import timezone
 
 from jobs.declare import job
-from media_pipeline import erase, lifecycle, sweep
+from media_pipeline import erase, lifecycle, sweep, text_tracks
 from media_pipeline.steps import audio as audio_step
 from media_pipeline.steps import encode as encode_step
 from media_pipeline.steps import finish as finish_step
@@ -83,6 +83,24 @@ def package(video_id: str) -> None:
 def finish(video_id: str) -> None:
     """Measure the result and make the film ready."""
     finish_step.finish(video_id)
+
+
+# Text is small, however long the video.
+@job("media_pipeline.change_texts", queue="media", soft_seconds=15 * _MINUTE, hard_seconds=16 * _MINUTE)
+def change_texts(video_id: str) -> None:
+    """Package the text tracks that the owner put, and leave out those removed."""
+    text_tracks.carry_out(video_id)
+
+
+@job(
+    "media_pipeline.remove_unused_texts",
+    queue="maintenance",
+    soft_seconds=5 * _MINUTE,
+    hard_seconds=6 * _MINUTE,
+)
+def remove_unused_texts(video_id: str, folders: list[str], is_in_turn: bool = False) -> None:
+    """Remove the text tracks that were replaced or removed a day ago."""
+    text_tracks.remove_unused(video_id, folders, is_in_turn=is_in_turn)
 
 
 @job("media_pipeline.fail_video", queue="media", soft_seconds=20, hard_seconds=30, atomic=True)

@@ -1,7 +1,7 @@
 """Paths of the video API, below `api/`."""
 
 from api.routes import route
-from media_pipeline import events, files, tus, views
+from media_pipeline import events, files, text_views, tus, views
 
 urlpatterns = [
     route("uploads", tus.uploads, name="uploads"),
@@ -10,6 +10,11 @@ urlpatterns = [
     route("videos/(?P<id>[0-9a-f-]{36})", views.OneVideo.as_view(), name="video"),
     route("videos/(?P<id>[0-9a-f-]{36})/cancel", views.CancelVideo.as_view(), name="video_cancel"),
     route("videos/(?P<id>[0-9a-f-]{36})/retry", views.RetryVideo.as_view(), name="video_retry"),
+    route(
+        "videos/(?P<id>[0-9a-f-]{36})/subtitles/(?P<language>[A-Za-z0-9-]{1,35})",
+        text_views.TextTrack.as_view(),
+        name="video_subtitles",
+    ),
     route("videos/(?P<id>[0-9a-f-]{36})/events", events.events, name="video_events"),
     route("videos/(?P<id>[0-9a-f-]{36})/files/(?P<path>.+?)", files.file, name="video_file"),
 ]

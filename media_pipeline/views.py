@@ -23,7 +23,7 @@ from media_pipeline.serializers import FinishedUploadSerializer, UploadSerialize
 from media_pipeline.upload_handler import VideoUploadHandler
 
 
-class _OwnVideos(generics.GenericAPIView[Video]):
+class OwnVideos(generics.GenericAPIView[Video]):
     """What all these views share: the films of who asks, and of nobody else."""
 
     queryset = Video.objects.none()
@@ -46,7 +46,7 @@ class _OwnVideos(generics.GenericAPIView[Video]):
         return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["status_url"]})
 
 
-class Videos(_OwnVideos):
+class Videos(OwnVideos):
     """The list, and the door for new ones."""
 
     pagination_class = NewestFirst
@@ -98,7 +98,7 @@ def _accept_resumed(request: Request) -> Video:
     return uploads.accept_resumed(request.user, fields["upload"], fields["title"], fields["project"], now)
 
 
-class OneVideo(_OwnVideos):
+class OneVideo(OwnVideos):
     """One film."""
 
     @extend_schema(operation_id="videos_retrieve")
@@ -115,7 +115,7 @@ class OneVideo(_OwnVideos):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class CancelVideo(_OwnVideos):
+class CancelVideo(OwnVideos):
     """Stop a film's work."""
 
     @extend_schema(
@@ -128,7 +128,7 @@ class CancelVideo(_OwnVideos):
         return self.accepted(video.pk)
 
 
-class RetryVideo(_OwnVideos):
+class RetryVideo(OwnVideos):
     """Work on a film again."""
 
     @extend_schema(

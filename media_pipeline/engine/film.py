@@ -59,6 +59,14 @@ class TextTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """Where a chapter starts, on the source's own clock, and its title as the source has it."""
+
+    start_seconds: Fraction
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Film:
     """A source as its packets and its decoder tell it; never what the header claims.
 
@@ -101,6 +109,7 @@ class Film:
     source_decoder: str = ""
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def sound(self) -> Sound | None:
@@ -151,6 +160,10 @@ class Film:
                 "sounds": tuple(_sound(sound) for sound in sounds),
                 "texts": tuple(TextTrack(**text) for text in stored["texts"]),
                 "warnings": tuple(stored.get("warnings", ())),
+                "chapters": tuple(
+                    Chapter(Fraction(chapter["start_seconds"]), chapter["title"])
+                    for chapter in stored.get("chapters", ())
+                ),
             }
         )
 

@@ -25,8 +25,9 @@ def finish(video_id: str) -> None:
 
 
 def _quality(video: Video) -> float | None:
+    """Return the measured quality, None where it cannot be measured, or an earlier run died over it."""
     mp4 = best_mp4(video)
-    if mp4 is None:
+    if mp4 is None or lifecycle.is_warned_of(video, StepName.FINISH):
         return None
     return measure_vmaf(
         storage.lend(storage.source(video.pk)),

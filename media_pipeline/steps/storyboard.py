@@ -6,12 +6,18 @@ from media_pipeline.engine.storyboard import make_storyboard
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
 from media_pipeline.steps.made import made
+from media_pipeline.steps.optional import left_out_on_failure
 
 STORYBOARD = "storyboard"
 
 
 def storyboard(video_id: str) -> None:
-    """Record the storyboard. Twice: the same files, the same row."""
+    """Record the storyboard; a video may do without one. Twice: the same files, the same row."""
+    with left_out_on_failure(video_id, StepName.STORYBOARD):
+        _make(video_id)
+
+
+def _make(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.STORYBOARD)
     if video is None:
         return

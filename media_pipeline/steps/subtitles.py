@@ -4,16 +4,25 @@ from django.conf import settings
 
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset
-from media_pipeline.engine.subtitles import transcribe
+from media_pipeline.engine.subtitles import left_out, transcribe
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
 from media_pipeline.steps.made import made
+from media_pipeline.steps.optional import left_out_on_failure
 
 SUBTITLES = "subtitles"
 
 
 def subtitles(video_id: str) -> None:
-    """Record one WebVTT file a language; none where nobody speaks. Twice: the same files, the same rows."""
+    """Record one WebVTT file for each language and kind; none where nobody speaks. Twice: the same files and rows.
+
+    A video may do without text. Tracks that cannot be read are named in its warnings.
+    """
+    with left_out_on_failure(video_id, StepName.SUBTITLES):
+        _make(video_id)
+
+
+def _make(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.SUBTITLES)
     if video is None:
         return
@@ -28,4 +37,4 @@ def subtitles(video_id: str) -> None:
             model=settings.WHISPER_MODEL,
         )
     assets = [asset(video, AssetKind.SUBTITLES, track.path.stem, track.path) for track in tracks]
-    lifecycle.end_step(video_id, StepName.SUBTITLES, assets)
+    lifecycle.end_step(video_id, StepName.SUBTITLES, assets, left_out(into))

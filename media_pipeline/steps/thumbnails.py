@@ -6,6 +6,7 @@ from media_pipeline.engine.thumbnails import grab_thumbnails, process_thumbnails
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
 from media_pipeline.steps.made import made
+from media_pipeline.steps.optional import left_out_on_failure
 
 GRABBED = "grabbed"
 IMAGES = "images"
@@ -13,7 +14,21 @@ POSTER = "poster.jpg"
 
 
 def grab(video_id: str) -> None:
-    """Leave whole frames in the film's work folder. Twice: the folder is there, nothing is decoded."""
+    """Leave whole frames in the film's work folder. Twice: the folder is there, nothing is decoded.
+
+    A video may do without poster and thumbnails.
+    """
+    with left_out_on_failure(video_id, StepName.THUMBNAILS):
+        _grab(video_id)
+
+
+def process(video_id: str) -> None:
+    """Record poster and thumbnails. Twice: the same files, the same rows."""
+    with left_out_on_failure(video_id, StepName.THUMBNAILS):
+        _process(video_id)
+
+
+def _grab(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.THUMBNAILS)
     if video is None:
         return
@@ -29,8 +44,7 @@ def grab(video_id: str) -> None:
     progress.record(video_id, StepName.THUMBNAILS, 0.5)
 
 
-def process(video_id: str) -> None:
-    """Record poster and thumbnails. Twice: the same files, the same rows."""
+def _process(video_id: str) -> None:
     video = lifecycle.begin_step(video_id, StepName.THUMBNAILS)
     if video is None:
         return

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -15,6 +16,7 @@ from tests.harness.house import House
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+SRT = "1\n00:00:01,000 --> 00:00:02,000\n{}\n"
 MAKE_USER = """
 from accounts.models import User
 from django.utils import timezone
@@ -28,7 +30,13 @@ class Studio:
     """A house with a web process and a worker, and a user who uploads films."""
 
     def __init__(self, folder: Path) -> None:
-        self.house = House(folder, VIDEO_CHUNK_SECONDS="4", JOB_LEASE_SECONDS="5", WORKER_CONCURRENCY="2")
+        self.house = House(
+            folder,
+            VIDEO_CHUNK_SECONDS="4",
+            VIDEO_TEXT_MAX_BYTES="2000",
+            JOB_LEASE_SECONDS="5",
+            WORKER_CONCURRENCY="2",
+        )
         self.logs = folder / "worker.log"
         migrated = self.house.run("manage.py", "migrate", "--verbosity", "0", timeout=120)
         assert migrated.returncode == 0, migrated.stderr
@@ -174,6 +182,72 @@ def test_a_film_without_sound_gets_ready_without_it(studio, tmp_path):
 
     assert video["state"] == "ready", video["error"]
     assert video["outputs"]["subtitles"] == []
+
+
+def a_film_with_text_and_chapters(folder: Path) -> Path:
+    """A video with an English text, a German one that is larger than the limit, and two chapters."""
+    small, large, chapters = folder / "small.srt", folder / "large.srt", folder / "chapters.txt"
+    small.write_text(SRT.format("Hello"))
+    large.write_text(SRT.format("a" * 3000))
+    marks = [f"[CHAPTER]\nTIMEBASE=1/1\nSTART={n}\nEND={n + 1}\ntitle=Part {n}\n" for n in (0, 2)]
+    chapters.write_text(";FFMETADATA1\n" + "".join(marks))
+    path = folder / "film.mkv"
+    inputs = ("-i", a_film(folder / "film.mp4", seconds=4), "-i", small, "-i", large, "-i", chapters)
+    languages = ("-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=ger")
+    streams = ("-map", "0", "-map", "1", "-map", "2", "-map_chapters", "3", "-c", "copy", "-c:s", "srt")
+    command = [get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *inputs, *streams, *languages, path]
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+def test_text_tracks_come_and_go_while_a_player_goes_on(studio, tmp_path):
+    video_id = studio.upload(a_film_with_text_and_chapters(tmp_path))
+    first = studio.when(video_id, "ready", "failed")
+    outputs = first["outputs"]
+
+    def languages(video: dict) -> list[str]:
+        return [each["language"] for each in video["outputs"]["subtitles"]]
+
+    def put(language: str) -> int:
+        url = f"/api/videos/{video_id}/subtitles/{language}"
+        return studio.owner.put(
+            url, content=SRT.format(language), headers={"Content-Type": "text/vtt"}
+        ).status_code
+
+    def when_there(*expected: str) -> dict:
+        def there() -> dict | None:
+            video = studio.video(video_id)
+            return video if languages(video) == list(expected) else None
+
+        return eventually(there, within_seconds=60)
+
+    assert first["state"] == "ready", first["error"]
+    assert languages(first) == ["en"]
+    (warning,) = first["warnings"]
+    assert warning["step"] == "subtitles"
+    assert "Deutsch" in warning["reason"]
+    assert "Part 2" in studio.owner.get(outputs["chapters"]).text
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(put, ["fr", "pt-BR"])) == [202, 202]
+    added = eventually(lambda: (video := studio.video(video_id)) and len(languages(video)) == 3 and video, 60)
+
+    assert set(languages(added)) == {"en", "fr", "pt-BR"}
+    assert all(studio.owner.get(each["url"]).status_code == 200 for each in added["outputs"]["subtitles"])
+    playlists = references(studio.owner, added["outputs"]["hls"])
+    assert sum("/text_" in each for each in playlists) == 3
+    for playlist in playlists:
+        for segment in references(studio.owner, playlist):
+            assert studio.owner.get(segment).status_code == 200, segment
+    # What a player loaded before is all there.
+    for playlist in references(studio.owner, outputs["hls"]):
+        assert studio.owner.get(playlist).status_code == 200
+
+    assert studio.owner.delete(f"/api/videos/{video_id}/subtitles/en").status_code == 202
+    assert studio.owner.delete(f"/api/videos/{video_id}/subtitles/fr").status_code == 202
+    removed = when_there("pt-BR")
+    assert sum("/text_" in each for each in references(studio.owner, removed["outputs"]["hls"])) == 1
+    assert studio.owner.delete(f"/api/videos/{video_id}/subtitles/fr").status_code == 404
 
 
 def test_what_only_decoding_can_tell_ends_failed_with_the_reason(studio, tmp_path):

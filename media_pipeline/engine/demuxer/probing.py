@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from .chapters import chapters
 from .choice import choose_picture
 from .damage import missing
 from .picture import look, transparency_apart
@@ -29,6 +30,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         refuse_long(rows, video.time_base, limits.max_seconds)
         film = describe(container, video)
         film |= timing(rows, video)
+        film["chapters"] = chapters(container)
         apart = transparency_apart(video, film)
         warnings = missing(container, video, rows, complete=complete)
         described = describe_sounds(container)

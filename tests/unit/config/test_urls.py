@@ -13,6 +13,7 @@ pytestmark = pytest.mark.django_db
 EXAMPLES = {
     "id": "00000000-0000-4000-8000-000000000000",
     "path": "film/master.m3u8",
+    "language": "en",
     "act": "cancel",
     "form": "csv",
     "app_label": "accounts",

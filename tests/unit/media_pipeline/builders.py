@@ -1,6 +1,7 @@
 """Things that tests are about, each with only what matters to the test."""
 
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -53,9 +54,9 @@ def a_planned_video(owner: User, *, seconds: int = 24, has_audio: bool = True, *
     return video
 
 
-def a_film(*, seconds: int = 24, has_audio: bool = True) -> Film:
+def a_film(*, seconds: int = 24, has_audio: bool = True, **fields) -> Film:
     end = Fraction(seconds)
-    return Film(
+    film = Film(
         container="mov",
         video_stream=0,
         video_codec="h264",
@@ -80,6 +81,7 @@ def a_film(*, seconds: int = 24, has_audio: bool = True) -> Film:
         in_one_piece=False,
         truncated=False,
     )
+    return replace(film, **fields)
 
 
 def an_asset(video: Video, kind: str, name: str, path: str, content: bytes = b"content") -> Asset:

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.django_db
 def test_films_subtitles_and_uploads_are_in_it_and_nobody_elses(owner, stranger):
     video = a_video(owner)
     words = an_asset(video, "subtitles", "en", "subtitles/en.vtt")
+    chapters = an_asset(video, "chapters", "chapters.vtt", "chapters/chapters.vtt")
+    an_asset(video, "poster", "poster.jpg", "images/poster.jpg")
     half = a_resumable_upload(owner, b"half", 8, metadata="filename Zmls")
     a_resumable_upload(owner, b"used", used_at=timezone.now())
     for theirs in (a_video(stranger), a_resumable_upload(stranger, b"half", 8)):
@@ -25,7 +27,13 @@ def test_films_subtitles_and_uploads_are_in_it_and_nobody_elses(owner, stranger)
     assert (told["length_bytes"], told["offset_bytes"]) == (8, 4)
     assert exported[f"videos/{video.pk}/source"] == storage.source(video.pk)
     assert exported[f"videos/{video.pk}/subtitles.en.vtt"] == storage.output_file(video.pk, words.path)
-    assert len(exported) == 4
+    assert exported[f"videos/{video.pk}/chapters.vtt"] == storage.output_file(video.pk, chapters.path)
+    assert told_warnings(exported) == []
+    assert len(exported) == 5
+
+
+def told_warnings(exported) -> list:
+    return [warning for each in exported["videos.json"] for warning in each["warnings"]]
 
 
 def test_what_another_machine_has_is_in_it_too(bucket, owner, move):

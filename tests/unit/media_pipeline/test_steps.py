@@ -11,7 +11,7 @@ from media_pipeline.engine import audio as audio_engine
 from media_pipeline.engine.plan import Plan
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState
 from media_pipeline.plans import audio_tracks_of
-from tests.unit.media_pipeline.builders import a_film_file, a_video, kept_everywhere
+from tests.unit.media_pipeline.builders import a_film_file, a_video, an_asset, kept_everywhere
 from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, ffmpeg, picture, tone
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +159,27 @@ def test_the_audio_tracks_that_are_listed_are_those_that_play(owner, tmp_path, m
     assert names == ["audio", "audio_3"]
     assert re.findall(r'TYPE=AUDIO,URI="(.*?)\.m3u8"', master) == names
     assert states_of(video)["package"] == StepState.DONE
+
+
+def test_text_that_cannot_be_packaged_does_not_fail_the_video(probed):
+    name = str(probed.pk)
+    tasks.encode(name, 0)
+    tasks.audio(name)
+    an_asset(probed, "subtitles", "en", "subtitles/en.vtt", b"no text track")
+
+    tasks.package(name)
+    packaged = facts_of(probed)
+    Step.objects.filter(video=probed, name="package").update(state=StepState.RUNNING)
+    tasks.package(name)
+
+    assert facts_of(probed)[:2] == packaged[:2]
+    probed.refresh_from_db()
+    (warning,) = probed.warnings
+    assert warning["step"] == "package"
+    assert "“English”" in warning["reason"]
+    assert states_of(probed)["package"] == StepState.DONE
+    master = Asset.objects.get(video=probed, kind="hls")
+    assert "SUBTITLES" not in storage.output_file(probed.pk, master.path).read_text()
 
 
 def test_each_step_may_run_on_another_machine(bucket, video, move):

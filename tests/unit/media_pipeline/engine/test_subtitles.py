@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from jobs.errors import Permanent
 from media_pipeline import sample
+from media_pipeline.engine import subtitles
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.probe import probe
 from media_pipeline.engine.process import ceilings
-from media_pipeline.engine.subtitles import transcribe
+from media_pipeline.engine.subtitles import LEFT_OUT, left_out, transcribe
 from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, ffmpeg, picture
 from tests.unit.media_pipeline.engine.reading import LIMITS, nothing
 
@@ -108,6 +110,29 @@ def test_a_text_track_larger_than_any_real_one_is_left_out(film_path, tmp_path, 
     monkeypatch.setattr(ceilings, "text_bytes", 20)
 
     assert _transcribe(film_path("subtitled.mp4"), tmp_path / "subtitles") == []
+    assert _transcribe(film_path("subtitled.mp4"), tmp_path / "subtitles") == []
+    (reason,) = left_out(tmp_path / "subtitles")
+    assert re.match(r"The text track “[^”]+” was left out: .", reason)
+    assert [path.name for path in (tmp_path / "subtitles").iterdir()] == [LEFT_OUT]
+
+
+def test_speech_that_cannot_be_written_down_leaves_the_forced_text(tmp_path, monkeypatch):
+    source = tmp_path / "source.mkv"
+    cue = _srt(tmp_path / "a.srt", "00:00:00,500 --> 00:00:01,500\nExit")
+    sound = ("-f", "lavfi", "-i", "sine=d=2")
+    maps = ("-map", "0", "-map", "1", "-map", "2", "-disposition:s:0", "forced", "-c:s", "srt")
+    ffmpeg(*picture(2), *sound, "-i", cue, *maps, *OPEN_GOP, *SOUND, source)
+
+    def refuse(*_):
+        raise Permanent("the sound is broken")
+
+    monkeypatch.setattr(subtitles, "hear", refuse)
+
+    (track,) = _transcribe(source, tmp_path / "subtitles")
+
+    assert track.kind == "forced"
+    assert left_out(tmp_path / "subtitles") == ["What is said was not written down: the sound is broken"]
+    assert not (tmp_path / "subtitles" / "sound.wav").exists()
 
 
 def _srt(path: Path, *cues: str) -> Path:
