@@ -145,8 +145,14 @@ def _headers(etag: str, modified: int, save_as: str | None) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
     }
     if save_as is not None:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(save_as, safe='')}"
+        headers["Content-Disposition"] = _attachment(save_as)
     return headers
+
+
+def _attachment(name: str) -> str:
+    """Return the header that stores a file as `name`, in ASCII too for clients without RFC 8187 (curl -J)."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 class Pieces:

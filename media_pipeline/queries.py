@@ -44,6 +44,11 @@ def is_owned(owner_id: UUID, video_id: UUID | str) -> bool:
     return Video.objects.filter(owner_id=owner_id, pk=video_id).exists()
 
 
+def title_of(owner_id: UUID, video_id: UUID | str) -> str | None:
+    """Return the title of the owner's film, None for anybody else's."""
+    return Video.objects.filter(owner_id=owner_id, pk=video_id).values_list("title", flat=True).first()
+
+
 def with_upload(owner_id: UUID | None) -> QuerySet[Video]:
     """Films of one owner whose upload is still there."""
     return Video.objects.filter(owner_id=owner_id).exclude(source="").order_by("pk")
