@@ -23,8 +23,9 @@ print("TOKEN", AuthToken.objects.create(user)[1])
 class Studio:
     """A house with a web process and a worker, and a user who uploads films."""
 
-    def __init__(self, folder: Path) -> None:
-        self.house = House(folder, VIDEO_CHUNK_SECONDS="4", JOB_LEASE_SECONDS="5", WORKER_CONCURRENCY="2")
+    def __init__(self, folder: Path, **variables: str) -> None:
+        given = {"VIDEO_CHUNK_SECONDS": "4", "JOB_LEASE_SECONDS": "5", "WORKER_CONCURRENCY": "2", **variables}
+        self.house = House(folder, **given)
         self.logs = folder / "worker.log"
         migrated = self.house.run("manage.py", "migrate", "--verbosity", "0", timeout=120)
         assert migrated.returncode == 0, migrated.stderr
