@@ -47,17 +47,16 @@ async function seek(second) {
   await until(() => !video.seeking && video.readyState > 2, `the picture at ${second} s is there`);
 }
 
-// Begins at the start of what is there, and goes on to the end while the rest is encoded.
-async function watchEarly({ player: name, url, token, whole }) {
+// Begins at the start of what is there, and finds more while the rest is encoded.
+async function watchEarly({ player: name, url, token }) {
   const player = await players[name](video, url, token);
   await video.play();
   await until(() => video.currentTime > 0.2, "it plays");
   const begun = video.currentTime;
   const before = end(video.seekable);
   await fetch("/said/playing", { method: "POST" });
-  await until(() => end(video.seekable) > whole - 0.5, "the rest comes", 120);
-  video.currentTime = whole - 2;
-  await until(() => video.ended || video.currentTime > whole - 1, "it plays to the end");
+  await until(() => end(video.seekable) > before + 3, "more comes", 120);
+  await until(() => video.currentTime > begun + 1, "it goes on");
   return { begun, before, errors: player.errors };
 }
 
