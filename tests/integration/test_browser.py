@@ -14,7 +14,7 @@ from tests.integration.studio import Studio, a_film
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECONDS = 16
-EARLY_SECONDS = 100
+EARLY_SECONDS = 60
 TEXT_LANGUAGES = ["en", "de"]
 
 
