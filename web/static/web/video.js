@@ -73,18 +73,17 @@ function makePlayer() {
   return player;
 }
 
-// The finished video begins where the early one was.
+// The finished video begins where the early one was: the address says so, also after a reload.
 function remember() {
   const player = early?.querySelector("video");
-  if (!player?.currentTime) return;
-  sessionStorage.setItem(location.pathname, JSON.stringify([player.currentTime, !player.paused]));
+  if (player?.currentTime) location.hash = `t=${player.currentTime}${player.paused ? "" : "&play"}`;
 }
 
 function goOn() {
-  const [time, isPlaying] = JSON.parse(sessionStorage.getItem(location.pathname)) ?? [];
+  const found = /^#t=([0-9.]+)(&play)?$/.exec(location.hash);
   const player = document.querySelector("video");
-  sessionStorage.removeItem(location.pathname);
-  if (!time || !player) return;
-  player.currentTime = time;
-  if (isPlaying) player.play().catch(() => {}); // a browser may refuse to play by itself
+  if (!found || !player) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  player.currentTime = Number(found[1]);
+  if (found[2]) player.play().catch(() => {}); // a browser may refuse to play by itself
 }
