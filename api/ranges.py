@@ -54,26 +54,30 @@ class Span:
         return self.end - self.first
 
 
-async def serve_file(
+async def serve_file(  # noqa: PLR0913 - a file, and how it may be seen
     request: HttpRequest,
     path: Path,
     content_type: str | None = None,
     *,
     save_as: str | None = None,
+    within: Span | None = None,
     still_allowed: StillAllowed | None = None,
 ) -> HttpResponseBase:
     """Return the file as the request asks for it: 200, 206, 304, 412 or 416; raises Http404 where there is none.
 
-    The caller has checked that `path` may be seen. `save_as` makes a browser store it under that name. Sent in
-    pieces, so that memory does not grow with the file. Where `still_allowed` is given it is asked every two seconds,
-    and the response is cut off once it says no. Source: RFC 9110, sections 13 and 14.
+    The caller has checked that `path` may be seen. `save_as` makes a browser store it under that name. `within` are the
+    bytes of the file that are served as the whole. Sent in pieces, so that memory does not grow with the file. Where
+    `still_allowed` is given it is asked every two seconds, and the response is cut off once it says no. Source: RFC
+    9110, sections 13 and 14.
     """
     try:
         file = await asyncio.to_thread(path.open, "rb")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise Http404 from None
     facts = os.fstat(file.fileno())
-    etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+    whole = within or Span(0, facts.st_size)
+    part = f"-{whole.first:x}-{whole.end:x}" if within else ""
+    etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}{part}"'
     headers = _headers(etag, int(facts.st_mtime), save_as)
     early = get_conditional_response(request, etag, int(facts.st_mtime), None)
     if early is not None:
@@ -81,20 +85,21 @@ async def serve_file(
         for name in ("ETag", "Last-Modified", "Cache-Control"):
             early.headers[name] = headers[name]
         return early
-    asked = _asked_range(request, etag, int(facts.st_mtime), facts.st_size)
+    asked = _asked_range(request, etag, int(facts.st_mtime), whole.length_bytes)
     if asked == "unsatisfiable":
         file.close()
-        return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{facts.st_size}"})
-    span = asked or Span(0, facts.st_size)
+        return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{whole.length_bytes}"})
+    span = asked or Span(0, whole.length_bytes)
     if asked:
-        headers["Content-Range"] = f"bytes {span.first}-{span.end - 1}/{facts.st_size}"
+        headers["Content-Range"] = f"bytes {span.first}-{span.end - 1}/{whole.length_bytes}"
     headers["Content-Length"] = str(span.length_bytes)
     headers["Content-Type"] = content_type or content_type_of(path)
     status = 206 if asked else 200
     if request.method == "HEAD":
         file.close()
         return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(Pieces(file, span, still_allowed), status=status, headers=headers)
+    sent = Span(whole.first + span.first, whole.first + span.end)
+    return StreamingHttpResponse(Pieces(file, sent, still_allowed), status=status, headers=headers)
 
 
 def content_type_of(path: Path) -> str:
@@ -140,8 +145,14 @@ def _headers(etag: str, modified: int, save_as: str | None) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
     }
     if save_as is not None:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(save_as, safe='')}"
+        headers["Content-Disposition"] = _attachment(save_as)
     return headers
+
+
+def _attachment(name: str) -> str:
+    """Return the header that stores a file as `name`, in ASCII too for clients without RFC 8187 (curl -J)."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 class Pieces:

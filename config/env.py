@@ -83,6 +83,7 @@ class Web:
     allowed_hosts: tuple[str, ...]
     public_url: str
     trusted_origins: tuple[str, ...]
+    cors_allowed_origins: tuple[str, ...]
     behind_https_proxy: bool
     hsts_subdomains: bool
     proxies: int
@@ -334,6 +335,7 @@ def _read(get: _Reader) -> Env:
         allowed_hosts=get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", _words),
         public_url=get("PUBLIC_URL", f"http://127.0.0.1:{ports.web}", _web_address),
         trusted_origins=get("CSRF_TRUSTED_ORIGINS", "", _origins),
+        cors_allowed_origins=get("CORS_ALLOWED_ORIGINS", "", _exact_origins),
         behind_https_proxy=get("BEHIND_HTTPS_PROXY", "false", _yes_or_no),
         hsts_subdomains=get("HSTS_SUBDOMAINS", "true", _yes_or_no),
         proxies=get("NUM_PROXIES", "0", _whole(0, 10)),
@@ -620,6 +622,19 @@ def _web_address(text: str) -> str:
 
 def _origins(text: str) -> tuple[str, ...]:
     return tuple(_web_address(origin) for origin in _words(text))
+
+
+def _exact_origins(text: str) -> tuple[str, ...]:
+    """Return origins as browsers send them: in lower case, without a default port. A path would match nothing."""
+    return tuple(_exact_origin(origin) for origin in _words(text))
+
+
+def _exact_origin(text: str) -> str:
+    url = _split(_web_address(text))
+    if url.path or url.query or url.fragment or url.username is not None:
+        raise ValueError("origins such as https://app.example.com, without a path")
+    default_port = 443 if url.scheme == "https" else 80
+    return f"{url.scheme}://{url.netloc.lower().removesuffix(f':{default_port}')}"
 
 
 def _mail_server(text: str) -> MailServer:

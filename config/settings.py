@@ -179,6 +179,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "offstage_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrftoken"  # no other subdomain can set it
 CSRF_TRUSTED_ORIGINS = list(ENV.web.trusted_origins)
+CORS_ALLOWED_ORIGINS = ENV.web.cors_allowed_origins
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.behind_https_proxy else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

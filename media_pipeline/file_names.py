@@ -7,6 +7,9 @@ from typing import Final
 # The flags of England, Scotland and Wales are spelled in tags.
 _JOINERS: Final = frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")
 _TAGS: Final = range(0xE0020, 0xE0080)
+# What Windows, or some other system, refuses in a name or reads as a path.
+_REFUSED: Final = frozenset('<>:"/\\|?*')
+_DOWNLOAD_BYTES: Final = 200
 
 
 def decoded(name: bytes) -> str:
@@ -26,3 +29,13 @@ def title_of(file_name: str, characters: int) -> str:
     """Return the file's name without its ending, for a video that was given no title; "" where nothing is visible."""
     title = without_controls(PurePath(file_name).stem)[:characters].rstrip("\N{ZERO WIDTH JOINER}")
     return title if any(c.isprintable() and not c.isspace() for c in title) else ""
+
+
+def download_name(title: str, ending: str) -> str:
+    """Return the name under which a browser stores a file of a video: its title and `ending`, "_720p.mp4".
+
+    Any system takes it: no separator, no leading dot, at most 200 bytes before the ending.
+    """
+    allowed = "".join("_" if c in _REFUSED else c for c in without_controls(title))
+    short = allowed.encode()[:_DOWNLOAD_BYTES].decode(errors="ignore")
+    return (short.strip(" .\N{ZERO WIDTH JOINER}") or "video") + ending

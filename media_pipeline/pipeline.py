@@ -37,9 +37,9 @@ def opening(video_id: UUID | str, root_job: UUID) -> Signature:
 def canvas(video_id: UUID | str, film: Film, plan: Plan) -> Signature:
     """Return everything after the probe."""
     name = str(video_id)
-    beside = [step("media_pipeline.encode", name, chunk.number) for chunk in plan.chunks]
-    if plan.has_audio:
-        beside.append(step("media_pipeline.audio", name))
+    # The sound first: it is one long job, and whoever watches early hears it from the start.
+    beside = [step("media_pipeline.audio", name)] if plan.has_audio else []
+    beside += [step("media_pipeline.encode", name, chunk.number) for chunk in plan.chunks]
     beside.append(
         chain(
             step("media_pipeline.grab_thumbnails", name),

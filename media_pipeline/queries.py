@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
+from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, QuerySet, Sum
 
 from accounts.models import Project, User
 from jobs.models import Job, JobError
@@ -25,9 +25,14 @@ from media_pipeline.models import (
 
 
 def videos_of(owner_id: UUID | None) -> QuerySet[Video]:
-    """Films of one owner with steps and outputs at hand."""
-    return Video.objects.filter(owner_id=owner_id).prefetch_related(
-        Prefetch("steps", Step.objects.order_by("pk")), Prefetch("assets", Asset.objects.order_by("pk"))
+    """Films of one owner with steps and outputs at hand, and whether the first chunk is encoded."""
+    first_chunk = Chunk.objects.filter(video=OuterRef("pk"), number=0, frames_done=F("frames"))
+    return (
+        Video.objects.filter(owner_id=owner_id)
+        .annotate(has_first_chunk=Exists(first_chunk))
+        .prefetch_related(
+            Prefetch("steps", Step.objects.order_by("pk")), Prefetch("assets", Asset.objects.order_by("pk"))
+        )
     )
 
 
@@ -39,6 +44,11 @@ def video_of(owner_id: UUID | None, video_id: UUID | str) -> Video | None:
 def is_owned(owner_id: UUID, video_id: UUID | str) -> bool:
     """Say whether there is such a film of the owner's."""
     return Video.objects.filter(owner_id=owner_id, pk=video_id).exists()
+
+
+def title_of(owner_id: UUID, video_id: UUID | str) -> str | None:
+    """Return the title of the owner's film, None for anybody else's."""
+    return Video.objects.filter(owner_id=owner_id, pk=video_id).values_list("title", flat=True).first()
 
 
 def with_upload(owner_id: UUID | None) -> QuerySet[Video]:
@@ -136,6 +146,12 @@ def output_folders(video_id: UUID | str) -> set[str]:
 def undone_chunks(video_id: UUID | str) -> QuerySet[Chunk]:
     """Chunks that no job has encoded whole."""
     return Chunk.objects.filter(video_id=video_id, frames_done__lt=F("frames"))
+
+
+def encoded_from_the_first(video_id: UUID | str) -> int:
+    """Return how many chunks are whole, counted from the first without a gap."""
+    gap: int | None = undone_chunks(video_id).aggregate(first=Min("number"))["first"]
+    return Chunk.objects.filter(video_id=video_id).count() if gap is None else gap
 
 
 def failures(root_job: UUID | str) -> list[JobError]:

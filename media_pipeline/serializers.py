@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Text
+from media_pipeline import preview_files
 from media_pipeline.engine.languages import track_title
 from media_pipeline.engine.subtitles import Track
 from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Upload, Video, VideoState
@@ -145,7 +146,11 @@ class Outputs(TypedDict):
 
 
 class VideoSerializer(serializers.ModelSerializer[Video]):
-    """A film. `outputs` is null until it is ready."""
+    """A film. `outputs` is null until it is ready.
+
+    `playable` is true as soon as something can be watched: at first `preview`, an HLS playlist that grows with what is
+    encoded, and once the video is ready its `outputs`; `preview` is null then.
+    """
 
     state = serializers.ChoiceField(choices=VideoState.choices, read_only=True)
     duration = serializers.FloatField(source="duration_seconds", read_only=True, allow_null=True)
@@ -154,6 +159,8 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     warnings = WarningSerializer(
         many=True, read_only=True, help_text="what was left out or found damaged; it does not fail the video"
     )
+    playable = serializers.SerializerMethodField()
+    preview = serializers.SerializerMethodField()
     outputs = serializers.SerializerMethodField()
     status_url = serializers.SerializerMethodField()
 
@@ -175,10 +182,23 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "height",
             "steps",
             "warnings",
+            "playable",
+            "preview",
             "outputs",
             "status_url",
         )
         read_only_fields = fields
+
+    def get_playable(self, video: Video) -> bool:
+        """Say whether something of the video can be watched."""
+        return video.state == VideoState.READY or _has_preview(video)
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_preview(self, video: Video) -> str | None:
+        """Return the URL of what can be watched before the video is ready."""
+        request: HttpRequest = self.context["request"]
+        path = f"/api/videos/{video.pk}/preview/{preview_files.MAIN}"
+        return request.build_absolute_uri(path) if _has_preview(video) else None
 
     @extend_schema_field(OutputsSerializer(allow_null=True))
     def get_outputs(self, video: Video) -> Outputs | None:
@@ -205,6 +225,11 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         """Return where the film's state is."""
         request: HttpRequest = self.context["request"]
         return request.build_absolute_uri(f"/api/videos/{video.pk}")
+
+
+def _has_preview(video: Video) -> bool:
+    has_first_chunk: bool = video.has_first_chunk  # type: ignore[attr-defined]  # annotated by `queries.videos_of`
+    return has_first_chunk and not video.is_final
 
 
 def _subtitles(asset: Asset, files: "_Files") -> dict[str, str]:

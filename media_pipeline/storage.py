@@ -61,7 +61,18 @@ def output_folder(video_id: UUID | str, name: str) -> Path:
 
 def chunk_folder(video_id: UUID | str, number: int) -> Path:
     """Return the place of an encoded chunk."""
-    return work_folder(video_id, f"chunk-{number:05}")
+    return work_folder(video_id, chunk_name(number))
+
+
+def chunk_name(number: int) -> str:
+    """Return the name of an encoded chunk's folder."""
+    return f"chunk-{number:05}"
+
+
+def work_file(video_id: UUID | str, folder: str, name: str) -> Path | None:
+    """Return a file of an intermediate result, None where it is not there. Nothing is made by asking."""
+    found = lend(film_folder(video_id) / "work" / folder / name)
+    return found if found.is_file() else None
 
 
 def path_below_output(video_id: UUID | str, path: Path) -> str:

@@ -1,7 +1,7 @@
 """Paths of the video API, below `api/`."""
 
 from api.routes import route
-from media_pipeline import events, files, text_views, tus, views
+from media_pipeline import events, files, preview, text_views, tus, views
 
 urlpatterns = [
     route("uploads", tus.uploads, name="uploads"),
@@ -17,4 +17,5 @@ urlpatterns = [
     ),
     route("videos/(?P<id>[0-9a-f-]{36})/events", events.events, name="video_events"),
     route("videos/(?P<id>[0-9a-f-]{36})/files/(?P<path>.+?)", files.file, name="video_file"),
+    route("videos/(?P<id>[0-9a-f-]{36})/preview/(?P<path>.+?)", preview.preview, name="video_preview"),
 ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +37,47 @@ def read_parts(path: Path) -> Parts:
                 starts.append(start)
                 frames.append(count)
     return Parts(header, tuple(starts), tuple(frames))
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One fragment's bytes in its file, from the first to before the end, and its number of frames."""
+
+    first: int
+    end: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of a fragmented file lie: the header from its first byte, then the fragments."""
+
+    header_bytes: int
+    fragments: tuple[Fragment, ...]
+
+
+def read_layout(path: Path) -> Layout:
+    """Return where header and fragments of `path` lie, which holds one track; no picture is read."""
+    header_bytes, place, fragments = 0, 0, []
+    with path.open("rb") as file:
+        for name, length in _boxes(file):
+            if name in HEADERS:
+                header_bytes = place + length
+            elif name == b"moof":
+                _, frames = _fragment(file.read(length))
+                fragments.append(Fragment(place, place + length, frames))
+            elif name == b"mdat" and fragments:
+                fragments[-1] = replace(fragments[-1], end=place + length)
+            place += length
+    return Layout(header_bytes, tuple(fragments))
+
+
+def h264_codec(path: Path) -> str:
+    """Return the codec of the H.264 track in `path` as playlists name it (RFC 6381): avc1.64001f."""
+    profile = read_parts(path).header.partition(b"avcC")[2][1:4]
+    if not profile:
+        raise ValueError("the file has no H.264 track")
+    return f"avc1.{profile.hex()}"
 
 
 def join(files: Sequence[Path], into: Path) -> None:

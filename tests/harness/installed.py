@@ -21,6 +21,8 @@ ERLANGS = (
     "/usr/local/opt/erlang/bin",
     "/opt/erlang/bin",
 )
+# Its H.264 and AAC: Debian's Chromium and Google's Chrome have both.
+CHROMIUMS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 
 
 def may_be_missing(program: str) -> bool:
@@ -30,7 +32,22 @@ def may_be_missing(program: str) -> bool:
 
 def need_rabbitmq() -> None:
     """Skip the test where RabbitMQ is not installed, saying what is missing; with CI=true fail it."""
-    reason = missing_for_rabbitmq()
+    _need(missing_for_rabbitmq())
+
+
+def need_browser() -> None:
+    """Skip the test where Chromium, Node.js or npm is not installed, saying what is missing; with CI=true fail it."""
+    lacks = [name for name in ("node", "npm") if shutil.which(name) is None]
+    lacks += [] if chromium() else ["chromium"]
+    _need(f"a browser test needs {', '.join(lacks)}" if lacks else "")
+
+
+def chromium() -> str | None:
+    """Return the path of Chromium or of a browser built from it, None where there is none."""
+    return next((path for path in map(shutil.which, CHROMIUMS) if path), None)
+
+
+def _need(reason: str) -> None:
     if reason and os.environ.get("CI") == "true":  # noqa: TID251 (what CI itself sets)
         pytest.fail(reason)
     elif reason:

@@ -182,7 +182,9 @@ async def test_no_file_and_a_folder_are_404(get, tmp_path):
 async def test_a_file_to_save_is_named(get, file):
     answer = await get(file, save_as="mein Film ä.mp4")
 
-    assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''mein%20Film%20%C3%A4.mp4"
+    assert answer.headers["Content-Disposition"] == (
+        "attachment; filename=\"mein Film _.mp4\"; filename*=UTF-8''mein%20Film%20%C3%A4.mp4"
+    )
 
 
 @pytest.mark.parametrize(

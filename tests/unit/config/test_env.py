@@ -69,6 +69,12 @@ def test_mail_links_lead_to_the_port_that_is_served():
         ),
         ("BROKER_URL", "sqs://x:y@127.0.0.1:5000//", "services.broker_url", "sqs://x:y@127.0.0.1:5000//"),
         ("CSRF_TRUSTED_ORIGINS", "https://a.example", "web.trusted_origins", ("https://a.example",)),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "https://App.example:443/, http://localhost:3000",
+            "web.cors_allowed_origins",
+            ("https://app.example", "http://localhost:3000"),
+        ),
         ("WEBHOOKS_PER_USER", "0", "webhooks.per_user", 0),
         ("WEBHOOK_ANSWER_SECONDS", ".5", "webhooks.answer_seconds", 0.5),
         (
@@ -108,6 +114,8 @@ def test_what_is_valid(name, text, where, value):
         ("STORAGE_URL", "s3://bucket?endpoint=http://a"),
         ("DEBUG", "maybe"),
         ("PUBLIC_URL", "example.com"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example/player"),
         ("WORKER_CONCURRENCY", "0"),
         ("WORKER_CONCURRENCY", "two"),
         ("JOB_RETRY_BASE_SECONDS", "-1"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_pipeline.file_names import decoded, title_of, without_controls
+from media_pipeline.file_names import decoded, download_name, title_of, without_controls
 
 JOINER = "\N{ZERO WIDTH JOINER}"
 
@@ -26,3 +26,22 @@ def test_a_title_is_the_name_without_its_ending(file_name, title):
 
 def test_a_title_that_is_cut_does_not_end_in_a_joiner():
     assert title_of(f"👩{JOINER}👧.mp4", 2) == "👩"
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Summer holiday", "Summer holiday_720p.mp4"),
+        ("Zürich 🏳️‍🌈", "Zürich 🏳️‍🌈_720p.mp4"),
+        ('a/b\\c: <what?> *"|', "a_b_c_ _what__ ____720p.mp4"),
+        ("../../etc/passwd", "_.._etc_passwd_720p.mp4"),
+        (".hidden.", "hidden_720p.mp4"),
+        ("line\r\nSet-Cookie: a=b", "lineSet-Cookie_ a=b_720p.mp4"),
+        ("gpj.\u202eexe", "gpj.exe_720p.mp4"),
+        ("", "video_720p.mp4"),
+        (" . ", "video_720p.mp4"),
+        ("é" * 200, "é" * 100 + "_720p.mp4"),
+    ],
+)
+def test_a_download_is_named_for_the_video_on_any_system(title, name):
+    assert download_name(title, "_720p.mp4") == name

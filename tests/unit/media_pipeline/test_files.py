@@ -189,3 +189,25 @@ def test_a_download_is_cut_off_when_its_login_or_its_film_is_gone(owner, monkeyp
     received = download(video, owner, change)
 
     assert received == (length if end == "nothing" else ranges.PIECE_BYTES)
+
+
+def test_a_download_bears_the_videos_title(owner):
+    video = a_video(owner, VideoState.READY, title='Zürich 100% "live"')
+    an_asset(video, "mp4", "640", "film/360.mp4", CONTENT)
+
+    status, headers, body = ask(video, "film/360.mp4?download", owner)
+
+    assert (status, body) == (200, CONTENT)
+    assert headers["Content-Disposition"] == (
+        'attachment; filename="Z_rich 100_ _live__360p.mp4"; '
+        "filename*=UTF-8''Z%C3%BCrich%20100%25%20_live__360p.mp4"
+    )
+
+
+@pytest.mark.parametrize("path", ["film/360.mp4", "film/master.m3u8?download", "film/360.m4s?download"])
+def test_what_is_streamed_is_no_download(owner, path):
+    video = a_video(owner, VideoState.READY)
+    for name in ("360.mp4", "master.m3u8", "360.m4s"):
+        an_asset(video, "mp4", name, f"film/{name}", CONTENT)
+
+    assert "Content-Disposition" not in ask(video, path, owner)[1]

@@ -48,7 +48,7 @@ def test_an_upload_is_accepted_with_the_place_to_look(owner):
     assert shown == body
     assert list(shown) == [
         *("id", "title", "project", "state", "progress", "error", "created_at", "finished_at"),
-        *("duration", "width", "height", "steps", "warnings", "outputs", "status_url"),
+        *("duration", "width", "height", "steps", "warnings", "playable", "preview", "outputs", "status_url"),
     ]
     assert (shown["state"], shown["progress"], shown["title"]) == ("queued", 0, "Holiday")
     assert [step["name"] for step in shown["steps"]] == list(StepName)

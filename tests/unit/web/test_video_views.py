@@ -2,10 +2,11 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from media_pipeline import queries, resumable, storage
-from media_pipeline.models import Asset, AssetKind, Upload, Video, VideoState
+from media_pipeline.models import Asset, AssetKind, Chunk, Upload, Video, VideoState
 
 pytestmark = pytest.mark.django_db
 A_FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00" * 4096
@@ -197,3 +198,32 @@ def test_each_page_has_one_heading_and_nothing_inline(as_user, ada, path):
     assert "<style" not in page
     assert " style=" not in page
     assert "<script>" not in page
+
+
+def test_what_is_encoded_so_far_can_be_watched(as_user, ada):
+    video = a_video(ada, VideoState.PROCESSING, progress=40)
+    browser = as_user(ada)
+    before = browser.get(f"/videos/{video.pk}").text
+
+    Chunk.objects.create(video=video, number=0, frames=1, frames_done=1)
+    page = browser.get(f"/videos/{video.pk}").text
+
+    assert 'data-preview="" data-width="" data-height="" hidden>' in before
+    assert "hidden>" not in page[page.index('id="early"') :][:200]
+    assert f'data-preview="http://testserver/api/videos/{video.pk}/preview/master.m3u8"' in page
+
+
+@pytest.mark.parametrize("has_more", [True, False])
+def test_the_page_shows_what_the_api_has_of_a_video(rf, has_more):
+    warnings = [{"step": "probe", "reason": "The file ends <early>."}]
+    audio = [{"language": "en", "title": "Commentary", "default": True}]
+    more = {"audio": audio, "chapters": "/chapters.vtt"} if has_more else {}
+    video = {"id": uuid4(), "state": "ready", "outputs": {"hls": "/master.m3u8", **more}}
+    video |= {"warnings": warnings} if has_more else {}
+
+    context = {"video": video, "is_final": True, "first": {"url": "/720.mp4", "height": 720}}
+    page = render_to_string("web/video.html", context, rf.get("/"))
+
+    assert ('<p class="note">The file ends &lt;early&gt;.</p>' in page) is has_more
+    assert ("Sound, Commentary (default)" in page) is has_more
+    assert ('<track kind="chapters" src="/chapters.vtt">' in page) is has_more
