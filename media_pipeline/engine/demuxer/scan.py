@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import av
 
-from .source import Refused
+from .source import Refused, demux
 
 # A sound that ends later than this after its last packet began is one that only claims to.
 LONGEST_PACKET_SECONDS = 10
@@ -38,7 +38,7 @@ def scan(
     complete = True
     held = 0
     try:
-        for number, packet in enumerate(container.demux([video, *audios])):
+        for number, packet in enumerate(demux(container, [video, *audios])):
             if limits is not None:
                 refuse_many(number, len(rows), held, limits)
             if packet.pts is None or not packet.size:
