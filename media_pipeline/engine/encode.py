@@ -63,9 +63,10 @@ def _input(piece: Path, plan: Plan) -> list[str]:
     reading = ("-threads", "1", "-noautorotate", "-reinit_filter", "0")
     if plan.whole_stream is not None:
         return ["-copyts", *read_from(piece, *reading, formats=FORMATS, pixels=plan.decoded_pixels)]
+    decoder = ("-c:v", plan.decoder) if plan.decoder else ()
     return [
         *("-copyts", "-itsoffset", str(-SHIFT_SECONDS)),
-        *read_from(piece, *reading, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),
+        *read_from(piece, *reading, *decoder, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),
     ]
 
 

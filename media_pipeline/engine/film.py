@@ -85,6 +85,8 @@ class Film:
     truncated: bool
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
+    # What the pieces have to be decoded with, where they cannot say so themselves.
+    decoder: str = ""
 
     @property
     def end_seconds(self) -> Fraction:

@@ -52,6 +52,8 @@ class Plan:
     truncated: bool
     # Plans that were stored before this field have their pictures' size unchecked, as they had.
     decoded_pixels: int = grown(7680 * 4320)
+    # What the pieces have to be decoded with, "" where they say so themselves.
+    decoder: str = ""
 
     @property
     def rate(self) -> Fraction:
@@ -115,6 +117,7 @@ def make_plan(film: Film, chunk_seconds: float = 12) -> Plan:
         has_audio=film.has_audio,
         truncated=film.truncated,
         decoded_pixels=grown(pixels),
+        decoder=film.decoder,
     )
 
 

@@ -12,6 +12,7 @@ from .sound import choose_sound, is_usable, zero
 from .source import Refused, open_source
 from .timing import timing
 from .tracks import describe, language
+from .trial import how_to_cut
 
 # Containers whose header states a duration, written when the file was finished.
 STATING_DURATION = ("mov", "matroska", "avi", "asf", "flv")
@@ -45,6 +46,8 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         raise Refused("long")
     film |= look(path, formats, film["video_stream"], limits.max_pixels)
     refuse_work(film, limits, size)
+    if not film["in_one_piece"]:
+        film |= how_to_cut(path, formats, film["video_stream"], rows)
     sound = choose_sound(path, formats, sounds, spans)
     film |= zero(film, sound)
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])

@@ -50,6 +50,11 @@ def lacks_index(path: Path) -> bool:
     return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
 
 
+def sized(packets: Iterator[Any]) -> Iterator[Any]:
+    """Leave out what the scan leaves out, so that both count alike."""
+    return (packet for packet in packets if packet.pts is not None and packet.size)
+
+
 def packets_of(container: Any, stream: Any) -> Iterator[Any]:
     """Yield the packets up to the end, or to where the file can no longer be read."""
     try:
