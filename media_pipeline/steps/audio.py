@@ -4,6 +4,7 @@ from media_pipeline import lifecycle, progress, storage
 from media_pipeline.engine.audio import encode_audio
 from media_pipeline.models import StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.sources import source_of
 from media_pipeline.steps.made import made
 
 AUDIO = "audio"
@@ -17,7 +18,7 @@ def audio(video_id: str) -> None:
     into = storage.work_folder(video_id, AUDIO)
     with made(into):
         encode_audio(
-            storage.lend(storage.source(video_id)),
+            source_of(video_id, film_of(video)),
             film_of(video),
             plan_of(video),
             into,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import av
 
 from .carriage import Carriage, choose_carriage, open_piece
-from .scan import Row, scan
+from .scan import Row, scan, strictly_rising
 from .source import Refused, open_source, packets_of, sized
 
 
@@ -83,11 +83,6 @@ def copy(container: Any, stream: Any, rows: list[Row], wanted: list[Wanted]) -> 
         pieces = [piece for piece in pieces if number < piece.end]
     for piece in pieces:
         piece.close()
-
-
-def strictly_rising(instants: list[int]) -> list[int]:
-    """Return `instants` with equal ones moved on by a tick: badly joined films show two pictures at one time."""
-    return list(accumulate(instants, lambda before, instant: max(before + 1, instant)))
 
 
 class Piece:

@@ -55,10 +55,10 @@ def sized(packets: Iterator[Any]) -> Iterator[Any]:
     return (packet for packet in packets if packet.pts is not None and packet.size)
 
 
-def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+def packets_of(container: Any, *streams: Any) -> Iterator[Any]:
     """Yield the packets up to the end, or to where the file can no longer be read."""
     try:
-        yield from demux(container, [stream])
+        yield from demux(container, list(streams))
     except av.FFmpegError:
         return
 
