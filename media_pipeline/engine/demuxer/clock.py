@@ -25,6 +25,7 @@ class Run:
     last_byte: int
     start: int
     end: int
+    offset: Fraction = Fraction(0)
 
     @property
     def start_seconds(self) -> Fraction:
@@ -85,19 +86,17 @@ class Clock:
 
     def offsets(self) -> dict[int, list[Fraction]]:
         """Return for each run of each stream the seconds to add, so that all follow each other without overlap."""
-        found: dict[int, list[Fraction]] = {index: [] for index in self._tracks}
         ends: dict[int, Fraction] = {}
-        offset = Fraction(0)
         before: set[int] = set()
         for part in self._parts():
             beside = self._beside(part)
-            if ends:
-                offset = _fitting(part, beside, offset) if beside else _end_to_end(part, ends, before, offset)
+            offset = _beside_others(part, beside, ends) if beside else _end_to_end(part, ends, before)
             for run in part:
-                found[run.stream].append(offset)
-                ends[run.stream] = max(ends.get(run.stream, Fraction(0)), run.end_seconds + offset)
-            before = {run.stream for run in part}
-        return found
+                run.offset = offset
+                end = run.end_seconds + offset
+                ends[run.stream] = max(ends.get(run.stream, end), end)
+            before = {run.stream for run in (*part, *beside)}
+        return {index: [run.offset for run in track.runs] for index, track in self._tracks.items()}
 
     def _parts(self) -> list[list[Run]]:
         """Return the runs in groups that share a clock: none has two of one stream, each begins at a jump."""
@@ -124,16 +123,20 @@ def _first_byte(run: Run) -> int:
     return run.first_byte
 
 
-def _end_to_end(part: list[Run], ends: dict[int, Fraction], before: set[int], offset: Fraction) -> Fraction:
+def _end_to_end(part: list[Run], ends: dict[int, Fraction], before: set[int]) -> Fraction:
     """Return the offset with which no stream of `part` begins before its end so far, and one begins just there."""
+    if not ends:
+        return Fraction(0)
     if any(run.stream in before for run in part):
         return max(ends[run.stream] - run.start_seconds for run in part if run.stream in before)
     return max(ends.values()) - min(run.start_seconds for run in part)
 
 
-def _fitting(part: list[Run], beside: list[Run], offset: Fraction) -> Fraction:
-    """Return `offset`, unless `part` would then lie far from the streams beside it: then it follows them."""
+def _beside_others(part: list[Run], beside: list[Run], ends: dict[int, Fraction]) -> Fraction:
+    """Return the offset of the streams that go on beside `part`, or where it lies far from them, put it at its end."""
     start = min(run.start_seconds for run in part)
     earliest = min(run.start_seconds for run in beside) - AHEAD_SECONDS
     latest = max(run.end_seconds for run in beside) + AHEAD_SECONDS
-    return offset if earliest <= start <= latest else latest - AHEAD_SECONDS - start + offset
+    if earliest <= start <= latest:
+        return beside[0].offset
+    return max(ends.get(run.stream, latest + beside[0].offset) for run in part) - start

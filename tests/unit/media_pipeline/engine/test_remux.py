@@ -29,6 +29,7 @@ PARTS = {
     "from before the end of the clock": ("ts", H264, (95_400, 0)),
     "MPEG-2": ("ts", MPEG2, (0, 500)),
     "DVD": ("vob", MPEG2, (0, 0)),
+    "Blu-ray": ("m2ts", (*OPEN_GOP, "-c:a", "ac3", "-mpegts_m2ts_mode", "1"), (600, 11)),
 }
 
 
@@ -131,6 +132,43 @@ def test_a_late_first_key_frame_keeps_its_sync(tmp_path):
     mp4 = made.package / next(iter(made.packaged.mp4.values()))
     assert _beeps(mp4) == pytest.approx([FLASH_AT], abs=0.1)
     assert made.plan.duration_seconds == pytest.approx(6, abs=0.2)
+
+
+def test_a_part_without_sound_keeps_the_others_in_sync(tmp_path):
+    parts = [_part(tmp_path / f"part_{offset}.ts", offset, H264) for offset in (0, 20)]
+    ffmpeg("-i", tmp_path / "part_0.ts", "-c", "copy", "-an", "-output_ts_offset", 300, tmp_path / "mute.ts")
+    source = tmp_path / "source"
+    source.write_bytes(parts[0] + (tmp_path / "mute.ts").read_bytes() + parts[1])
+
+    made = make(source, tmp_path)
+
+    mp4 = made.package / next(iter(made.packaged.mp4.values()))
+    flashes = _flashes(mp4)
+    assert flashes == pytest.approx([FLASH_AT + SECONDS * number for number in range(3)], abs=0.3)
+    assert _beeps(mp4) == pytest.approx([flashes[0], flashes[2]], abs=0.06)
+
+
+def test_sound_that_steps_back_at_an_advertisement_does_not_move_the_picture(tmp_path):
+    """As broadcasters cut in advertisements: the sound's times go back by a sixth of a second, the picture's do not."""
+    source = tmp_path / "source.ts"
+    _part(tmp_path / "part.ts", 0, H264, seconds=6)
+    back = "setts=pts='PTS-if(gte(PTS*TB,4),0.17/TB,0)':dts='DTS-if(gte(DTS*TB,4),0.17/TB,0)'"
+    ffmpeg(
+        "-copyts",
+        "-i",
+        tmp_path / "part.ts",
+        "-c",
+        "copy",
+        "-bsf:a",
+        back,
+        "-max_interleave_delta",
+        0,
+        source,
+    )
+
+    film = probe(source, LIMITS)
+
+    assert float(film.video_end_seconds - film.video_start_seconds) == pytest.approx(6, abs=0.1)
 
 
 def test_a_gap_in_the_picture_alone_is_no_jump_of_the_clock(tmp_path):
