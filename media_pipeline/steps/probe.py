@@ -59,7 +59,7 @@ def _film(video: Video) -> Film:
 def _remux(video: Video) -> Path:
     into = storage.work_folder(video.pk, REMUXED)
     with made(into):
-        remux(storage.lend(storage.source(video.pk)), into)
+        remux(storage.lend(storage.source(video.pk)), into, settings.VIDEO_MAX_PIXELS)
     return into / REMUXED_NAME
 
 

@@ -47,7 +47,7 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
     film |= look(path, formats, film["video_stream"], limits.max_pixels)
     refuse_work(film, limits, size)
     if not film["in_one_piece"]:
-        film |= how_to_cut(path, formats, film["video_stream"], rows)
+        film |= how_to_cut(path, formats, film["video_stream"], limits.max_pixels, rows)
     sound = choose_sound(path, formats, sounds, spans)
     film |= zero(film, sound)
     ends = [film["video_end_seconds"]] + ([sound["end_seconds"]] if sound else [])

@@ -20,7 +20,7 @@ START_SECONDS = 10
 OWN_NAME = Carriage(is_named=True, keeps_tag=False)
 
 
-def remux(path: str, formats: str, target: str) -> dict[str, Any]:
+def remux(path: str, formats: str, target: str, max_pixels: int) -> dict[str, Any]:
     """Write the pictures and sounds of `path` into the NUT file `target`, its times rising from the start to the end.
 
     Parts between jumps of the clock are laid end to end. A raw stream gets its times from the order of its pictures.
@@ -35,7 +35,7 @@ def remux(path: str, formats: str, target: str) -> dict[str, Any]:
         if video is None:
             raise Refused("clock")
         is_timed = any(True for _ in sized(packets_of(container, container.streams[video])))
-    times = _steady(path, formats, kept) if is_timed else {video: _by_order(path, formats, video)}
+    times = _steady(path, formats, kept) if is_timed else {video: _by_order(path, formats, video, max_pixels)}
     with open_source(path, formats) as container:
         _write(container, times, target, is_timed=is_timed)
     return {"streams": len(times)}
@@ -67,13 +67,13 @@ def _steady(path: str, formats: str, kept: list[int]) -> dict[int, list[int]]:
     }
 
 
-def _by_order(path: str, formats: str, video: int) -> list[int]:
+def _by_order(path: str, formats: str, video: int, max_pixels: int) -> list[int]:
     """Return the times of a raw stream's packets, one frame apart, in the order in which they are shown."""
     with open_source(path, formats) as container:
         stream = container.streams[video]
         tick = _frame_ticks(stream)
         start = round(START_SECONDS / stream.time_base)
-    places = _places_by_header(path, formats, video) or _places_by_decoding(path, formats, video)
+    places = _places_by_header(path, formats, video) or _places_by_decoding(path, formats, video, max_pixels)
     ordered = sorted(range(len(places)), key=places.__getitem__)
     ranks = {number: rank for rank, number in enumerate(ordered)}
     return [start + ranks[number] * tick for number in range(len(places))]
@@ -105,12 +105,13 @@ def _filtered(container: Any, stream: Any, order: Any, tick: int) -> Iterator[An
     yield from order.filter(None)
 
 
-def _places_by_decoding(path: str, formats: str, video: int) -> list[float]:
+def _places_by_decoding(path: str, formats: str, video: int, max_pixels: int) -> list[float]:
     """Return the same for any codec, by decoding all of it; a packet without a picture goes behind the one before."""
     places: dict[int, float] = {}
     count = 0
     with open_source(path, formats) as container:
         stream = container.streams[video]
+        stream.codec_context.options = {"max_pixels": str(max_pixels)}
         for packet in packets_of(container, stream):
             if packet.size:
                 packet.pts = packet.dts = count

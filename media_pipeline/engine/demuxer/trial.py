@@ -16,7 +16,7 @@ USUAL = {"h264", "hevc", "vp8", "vp9", "mpeg1video", "mpeg2video", "mpeg4", "mjp
 PACKETS_TRIED, PIXELS_TRIED, FEWEST_TRIED = 120, 150_000_000, 8
 
 
-def how_to_cut(path: str, formats: str, index: int, rows: list[Row]) -> dict[str, Any]:
+def how_to_cut(path: str, formats: str, index: int, max_pixels: int, rows: list[Row]) -> dict[str, Any]:
     """Return `in_one_piece` where pieces would not decode to the same pictures, and the `decoder` that they need.
 
     A piece holds the packets from a key frame on, the codec's extradata and the picture's size, and no more: not
@@ -24,6 +24,7 @@ def how_to_cut(path: str, formats: str, index: int, rows: list[Row]) -> dict[str
     """
     with open_source(path, formats) as container:
         stream = container.streams[index]
+        stream.codec_context.options = {"max_pixels": str(max_pixels)}
         carriage = choose_carriage(stream)
         name = stream.codec_context.name
         if carriage is None:
@@ -52,6 +53,7 @@ def _fresh(context: Any, carriage: Carriage) -> Any:
     fresh = av.CodecContext.create(context.name, "r")
     fresh.width, fresh.height = context.width, context.height
     fresh.extradata = context.extradata
+    fresh.options = context.options
     if carriage.keeps_tag:
         fresh.codec_tag = context.codec_tag
     return fresh

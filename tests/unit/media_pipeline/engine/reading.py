@@ -67,7 +67,7 @@ def steady(source: Path, work: Path) -> tuple[Path, Film]:
     try:
         return source, probe(source, LIMITS)
     except UnsteadyClock as unsteady:
-        remux(source, work / "remuxed")
+        remux(source, work / "remuxed", LIMITS.max_pixels)
         remuxed = work / "remuxed" / REMUXED_NAME
         return remuxed, replace(probe(remuxed, LIMITS), is_remuxed=True, warnings=unsteady.warnings)
 

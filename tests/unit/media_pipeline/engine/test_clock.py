@@ -75,7 +75,7 @@ def test_sound_of_the_old_part_may_come_behind_the_first_picture_of_the_new_one(
 @given(st.lists(st.integers(-10_000_000, 10_000_000), min_size=1, max_size=6))
 def test_parts_never_overlap_and_streams_stay_together(starts):
     clock = Clock()
-    found = {PICTURE: [], SOUND: []}
+    found: dict[int, list[tuple[int, int]]] = {PICTURE: [], SOUND: []}
     byte = 0
     for start in starts:
         for at in range(start, start + 2000, 40):

@@ -229,7 +229,7 @@ def test_a_raw_stream_of_another_codec_is_refused_in_words_that_help(tmp_path):
     with pytest.raises(UnsteadyClock):
         probe(source, LIMITS)
     with pytest.raises(Permanent, match="convert it to MP4 or Matroska first"):
-        remux(source, tmp_path / "remuxed")
+        remux(source, tmp_path / "remuxed", LIMITS.max_pixels)
 
 
 @pytest.mark.parametrize("name", ["h264", "hevc"])
@@ -243,9 +243,9 @@ def test_a_broken_raw_stream_is_refused_at_once(tmp_path, name):
 
 def test_remuxing_again_changes_nothing(tmp_path):
     ffmpeg(*picture(1), *RAW["h264"], tmp_path / "source")
-    remux(tmp_path / "source", tmp_path / "remuxed")
+    remux(tmp_path / "source", tmp_path / "remuxed", LIMITS.max_pixels)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "remuxed").iterdir()}
 
-    remux(tmp_path / "source", tmp_path / "remuxed")
+    remux(tmp_path / "source", tmp_path / "remuxed", LIMITS.max_pixels)
 
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "remuxed").iterdir()} == before
