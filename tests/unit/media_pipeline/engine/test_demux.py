@@ -201,7 +201,7 @@ def test_a_demuxer_that_fails_by_itself_is_permanent_and_told_to_us():
 def test_a_stream_that_begins_in_mid_file_does_not_end_the_reading(tmp_path):
     """FLV has no list of streams: one begins with its first packet, and this H.263 looks like ever new ones."""
     source = tmp_path / "source.flv"
-    ffmpeg(*picture(2, "25", "352x288"), "-c:v", "h263", source)
+    ffmpeg(*picture(2, "25", "352x288"), "-c:v", "h263", "-strict", "experimental", source)
 
     assert probe(source, LIMITS).frames >= 1
 
