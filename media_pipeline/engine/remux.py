@@ -5,11 +5,11 @@ from pathlib import Path
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.demux import ask_demuxer
 
-REMUXED_NAME = "source.nut"
+REMUXED_NAME = "source"
 
 
 def remux(source: Path, into: Path, max_pixels: int) -> None:
-    """Write `into`/source.nut: the pictures and sounds of `source`, copied, on one clock from start to end.
+    """Write `into`/source: the pictures and sounds of `source`, copied, on one clock from start to end.
 
     Pictures of more than `max_pixels` are not decoded. Twice: returns at once where `into` exists.
     """

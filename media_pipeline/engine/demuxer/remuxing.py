@@ -1,5 +1,6 @@
 """Copy pictures and sounds into a file with one steady clock."""
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -8,7 +9,6 @@ from typing import Any
 import av
 from av.bitstream import BitStreamFilterContext
 
-from .carriage import Carriage, choose_carriage
 from .clock import Clock
 from .picture import PICTURES_BESIDE
 from .scan import strictly_rising
@@ -17,35 +17,44 @@ from .source import Refused, open_source, packets_of, sized
 
 # The new clock begins here: NUT takes no negative times, and decoding begins before the first picture is shown.
 START_SECONDS = 10
-OWN_NAME = Carriage(is_named=True, keeps_tag=False)
+# NUT keeps times exactly; Matroska has them in milliseconds, and takes more kinds of sound.
+CONTAINERS = ("nut", "matroska")
 
 
 def remux(path: str, formats: str, target: str, max_pixels: int) -> dict[str, Any]:
-    """Write the pictures and sounds of `path` into the NUT file `target`, its times rising from the start to the end.
+    """Write the pictures and sounds of `path` into the file `target`, its times rising from the start to the end.
 
     Parts between jumps of the clock are laid end to end. A raw stream gets its times from the order of its pictures.
     """
     with open_source(path, formats) as container:
-        kept = [
-            stream.index
-            for stream in (*container.streams.video, *container.streams.audio)
-            if _is_kept(stream)
-        ]
+        kept, into = _choose_container(container)
         video = next((index for index in kept if container.streams[index].type == "video"), None)
         if video is None:
             raise Refused("clock")
         is_timed = any(True for _ in sized(packets_of(container, container.streams[video])))
     times = _steady(path, formats, kept) if is_timed else {video: _by_order(path, formats, video, max_pixels)}
-    with open_source(path, formats) as container:
-        _write(container, times, target, is_timed=is_timed)
+    with open_source(path, formats) as container, av.open(f"file:{target}", "w", format=into) as remuxed:
+        _write(container, times, remuxed, is_timed=is_timed)
     return {"streams": len(times)}
 
 
-def _is_kept(stream: Any) -> bool:
-    if stream.type == "video":
-        is_moving = stream.codec_context is not None and not stream.disposition & PICTURES_BESIDE
-        return is_moving and getattr(choose_carriage(stream), "is_named", False)
-    return is_usable(stream.codec_context) and choose_carriage(stream) is not None
+def _choose_container(source: Any) -> tuple[list[int], str]:
+    """Return the streams that are kept, and the container that takes most of them."""
+    pictures = [stream for stream in source.streams.video if not stream.disposition & PICTURES_BESIDE]
+    sounds = [stream for stream in source.streams.audio if is_usable(stream.codec_context)]
+    wanted = [stream for stream in (*pictures, *sounds) if stream.codec_context is not None]
+    choices = [([stream.index for stream in wanted if _takes(name, stream)], name) for name in CONTAINERS]
+    return max(choices, key=lambda choice: len(choice[0]))
+
+
+def _takes(name: str, stream: Any) -> bool:
+    try:
+        with av.open(io.BytesIO(), "w", format=name) as container:
+            container.add_stream_from_template(stream, opaque=True)
+            container.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _steady(path: str, formats: str, kept: list[int]) -> dict[int, list[int]]:
@@ -133,25 +142,24 @@ def _frame_ticks(stream: Any) -> int:
     return max(1, round(1 / rate / Fraction(stream.time_base)))
 
 
-def _write(container: Any, times: dict[int, list[int]], target: str, *, is_timed: bool) -> None:
+def _write(container: Any, times: dict[int, list[int]], into: Any, *, is_timed: bool) -> None:
     streams = [container.streams[index] for index in sorted(times)]
     shown = {index: iter(instants) for index, instants in times.items()}
     decoded = {index: iter(_decoding_times(instants)) for index, instants in times.items()}
-    with av.open(f"file:{target}", "w", format="nut") as into:
-        copies = {}
-        for stream in streams:
-            copies[stream.index] = copy = into.add_stream_from_template(stream, opaque=True)
-            copy.time_base = stream.time_base
-            copy.metadata.update(stream.metadata)
-            copy.disposition = stream.disposition
-        for packet in packets_of(container, *streams):
-            if not packet.size or (is_timed and packet.pts is None):
-                continue
-            own = av.Packet(bytes(packet))
-            own.stream, own.time_base = copies[packet.stream_index], packet.time_base
-            own.pts, own.dts = next(shown[packet.stream_index]), next(decoded[packet.stream_index])
-            own.duration, own.is_keyframe = packet.duration or 0, packet.is_keyframe
-            into.mux_one(own)
+    copies = {}
+    for stream in streams:
+        copies[stream.index] = copy = into.add_stream_from_template(stream, opaque=True)
+        copy.time_base = stream.time_base
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+    for packet in packets_of(container, *streams):
+        if not packet.size or (is_timed and packet.pts is None):
+            continue
+        own = av.Packet(bytes(packet))
+        own.stream, own.time_base = copies[packet.stream_index], packet.time_base
+        own.pts, own.dts = next(shown[packet.stream_index]), next(decoded[packet.stream_index])
+        own.duration, own.is_keyframe = packet.duration or 0, packet.is_keyframe
+        into.mux_one(own)
 
 
 def _decoding_times(shown_at: list[int]) -> list[int]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import Permanent
-from media_pipeline.engine.demux import UnsteadyClock
 from media_pipeline.engine.ffmpeg import ffmpeg_path
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.probe import probe
@@ -29,6 +28,7 @@ PARTS = {
     "from before the end of the clock": ("ts", H264, (95_400, 0)),
     "MPEG-2": ("ts", MPEG2, (0, 500)),
     "DVD": ("vob", MPEG2, (0, 0)),
+    "sound that NUT does not hold": ("ts", (*OPEN_GOP, "-c:a", "truehd", "-strict", "experimental"), (0, 0)),
     "Blu-ray": ("m2ts", (*OPEN_GOP, "-c:a", "ac3", "-mpegts_m2ts_mode", "1"), (600, 11)),
 }
 
@@ -201,6 +201,7 @@ RAW = {
     "m2v": ("-c:v", "mpeg2video", "-bf", "2", "-f", "mpeg2video"),
     "m4v": ("-c:v", "mpeg4", "-bf", "2", "-f", "m4v"),
     "obu": ("-c:v", "libsvtav1", "-preset", "12", "-f", "obu"),
+    "vvc": ("-pix_fmt", "yuv420p10le", "-c:v", "libvvenc", "-preset", "faster", "-f", "vvc"),
     "dv": ("-s", "720x576", "-r", "25", "-c:v", "dvvideo", "-f", "dv"),
     "y4m": ("-f", "yuv4mpegpipe"),
 }
@@ -218,18 +219,6 @@ def test_a_raw_stream_is_taken_at_the_rate_in_its_header(tmp_path, name):
     assert len({line.split()[1] for line in pieces}) == len(pieces) == 50
     # Of raw MPEG-2, ffmpeg and PyAV begin to count one picture apart.
     assert name == "m2v" or pieces == frames_of_whole(source, film, plan)
-
-
-def test_a_raw_stream_of_another_codec_is_refused_in_words_that_help(tmp_path):
-    source = tmp_path / "source"
-    ffmpeg(
-        *picture(0.2), "-pix_fmt", "yuv420p10le", "-c:v", "libvvenc", "-preset", "faster", "-f", "vvc", source
-    )
-
-    with pytest.raises(UnsteadyClock):
-        probe(source, LIMITS)
-    with pytest.raises(Permanent, match="convert it to MP4 or Matroska first"):
-        remux(source, tmp_path / "remuxed", LIMITS.max_pixels)
 
 
 @pytest.mark.parametrize("name", ["h264", "hevc"])
