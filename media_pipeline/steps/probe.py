@@ -53,8 +53,7 @@ def _film(video: Video) -> Film:
         return probe_file(storage.lend(storage.source(video.pk)), _limits())
     except UnsteadyClock as unsteady:
         film = probe_file(_remux(video), _limits())
-        # Its header counts from 0 and its times do not: that is no sign of a file that was cut off.
-        return replace(film, is_remuxed=True, truncated=False, warnings=(*unsteady.warnings, *film.warnings))
+        return replace(film, is_remuxed=True, warnings=(*unsteady.warnings, *film.warnings))
 
 
 def _remux(video: Video) -> Path:

@@ -12,11 +12,11 @@ from av.bitstream import BitStreamFilterContext
 from .clock import Clock
 from .picture import PICTURES_BESIDE
 from .scan import strictly_rising
-from .sound import is_usable
 from .source import Refused, open_source, packets_of, sized
 
-# The new clock begins here: NUT takes no negative times, and decoding begins before the first picture is shown.
-START_SECONDS = 10
+# The new clock begins here, since decoding begins before the first picture is shown and NUT takes no negative times;
+# below a second, since Matroska's header counts from 0, and a file that is a second short is taken for cut off.
+START_SECONDS, START_PICTURES = Fraction(1, 2), 8
 # NUT keeps times exactly; Matroska has them in milliseconds, and takes more kinds of sound.
 CONTAINERS = ("nut", "matroska")
 
@@ -41,8 +41,7 @@ def remux(path: str, formats: str, target: str, max_pixels: int) -> dict[str, An
 def _choose_container(source: Any) -> tuple[list[int], str]:
     """Return the streams that are kept, and the container that takes most of them."""
     pictures = [stream for stream in source.streams.video if not stream.disposition & PICTURES_BESIDE]
-    sounds = [stream for stream in source.streams.audio if is_usable(stream.codec_context)]
-    wanted = [stream for stream in (*pictures, *sounds) if stream.codec_context is not None]
+    wanted = [stream for stream in (*pictures, *source.streams.audio) if stream.codec_context is not None]
     choices = [([stream.index for stream in wanted if _takes(name, stream)], name) for name in CONTAINERS]
     return max(choices, key=lambda choice: len(choice[0]))
 
@@ -63,7 +62,7 @@ def _steady(path: str, formats: str, kept: list[int]) -> dict[int, list[int]]:
     found: dict[int, list[tuple[int, int]]] = {}
     bases: dict[int, Fraction] = {}
     with open_source(path, formats) as container:
-        for packet in sized(packets_of(container, *(container.streams[index] for index in kept))):
+        for packet in sized(packets_of(container, [container.streams[index] for index in kept])):
             found.setdefault(packet.stream_index, []).append((packet.pts, clock.add(packet)))
             bases[packet.stream_index] = packet.time_base
     offsets = clock.offsets()
@@ -81,7 +80,8 @@ def _by_order(path: str, formats: str, video: int, max_pixels: int) -> list[int]
     with open_source(path, formats) as container:
         stream = container.streams[video]
         tick = _frame_ticks(stream)
-        start = round(START_SECONDS / stream.time_base)
+        # A whole number of pictures: half a one would be rounded to the grid of the output, and show one twice.
+        start = START_PICTURES * tick
     places = _places_by_header(path, formats, video) or _places_by_decoding(path, formats, video, max_pixels)
     ordered = sorted(range(len(places)), key=places.__getitem__)
     ranks = {number: rank for rank, number in enumerate(ordered)}
@@ -152,7 +152,7 @@ def _write(container: Any, times: dict[int, list[int]], into: Any, *, is_timed: 
         copy.time_base = stream.time_base
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
-    for packet in packets_of(container, *streams):
+    for packet in packets_of(container, streams):
         if not packet.size or (is_timed and packet.pts is None):
             continue
         own = av.Packet(bytes(packet))
@@ -165,4 +165,4 @@ def _write(container: Any, times: dict[int, list[int]], into: Any, *, is_timed: 
 def _decoding_times(shown_at: list[int]) -> list[int]:
     ordered = strictly_rising(sorted(shown_at))
     reorder = max((planned - pts for planned, pts in zip(ordered, shown_at, strict=True)), default=0)
-    return [instant - reorder for instant in ordered]
+    return [max(number, instant - reorder) for number, instant in enumerate(ordered)]

@@ -55,15 +55,15 @@ def sized(packets: Iterator[Any]) -> Iterator[Any]:
     return (packet for packet in packets if packet.pts is not None and packet.size)
 
 
-def packets_of(container: Any, *streams: Any) -> Iterator[Any]:
+def packets_of(container: Any, streams: Any) -> Iterator[Any]:
     """Yield the packets up to the end, or to where the file can no longer be read."""
     try:
-        yield from demux(container, list(streams))
+        yield from demux(container, streams)
     except av.FFmpegError:
         return
 
 
-def demux(container: Any, streams: list[Any]) -> Iterator[Any]:
+def demux(container: Any, streams: Any) -> Iterator[Any]:
     """Yield the packets of `streams`; raises av.FFmpegError where the file can no longer be read."""
     while True:
         try:

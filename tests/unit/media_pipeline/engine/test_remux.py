@@ -215,7 +215,7 @@ def test_a_raw_stream_is_taken_at_the_rate_in_its_header(tmp_path, name):
 
     pieces = frames_of_pieces(source, film, plan, tmp_path)
 
-    assert (film.rate, film.warnings) == (25, ())
+    assert (film.rate, film.warnings, film.truncated) == (25, (), False)
     assert len({line.split()[1] for line in pieces}) == len(pieces) == 50
     # Of raw MPEG-2, ffmpeg and PyAV begin to count one picture apart.
     assert name == "m2v" or pieces == frames_of_whole(source, film, plan)
