@@ -30,9 +30,23 @@ REASONS = {
     "memory": "the film needs more memory than a job may use",
     "time": "the film takes more processor time than a job may use",
     "large": "the film is larger than a job may write",
+    "clock": "the times of this video's pictures cannot be read: convert it to MP4 or Matroska first",
+}
+# Sources that can be processed once they are remuxed, and what their owner should know of it.
+UNSTEADY = {
+    "jumps": ("The times in this file jump. Its parts were joined end to end.",),
+    "untimed": (),
 }
 # A 4 h film has some 900,000 packets, and PyAV reads 250,000 a second.
 BUDGET = Budget(seconds=120, memory_bytes=3 * 1024**3)
+
+
+class UnsteadyClock(Permanent):
+    """The source has no times, or times that jump: it has to be remuxed before anything else reads it."""
+
+    def __init__(self, warnings: tuple[str, ...]) -> None:
+        super().__init__(REASONS["clock"])
+        self.warnings = warnings
 
 
 def ask_demuxer(
@@ -50,8 +64,11 @@ def ask_demuxer(
     if ended.code:
         raise _fate_of(ended)
     answer: dict[str, Any] = json.loads(ended.output)
-    if "refused" in answer:
-        raise Permanent(REASONS[answer["refused"]])
+    refused = answer.get("refused")
+    if refused in UNSTEADY:
+        raise UnsteadyClock(UNSTEADY[refused])
+    if refused is not None:
+        raise Permanent(REASONS[refused])
     return answer
 
 

@@ -71,9 +71,10 @@ def _input(piece: Path, plan: Plan) -> list[str]:
     if plan.whole_stream is not None:
         options = (*reading, *plan.reading)
         return ["-copyts", *read_from(piece, *options, formats=FORMATS, pixels=plan.decoded_pixels)]
+    decoder = ("-c:v", plan.decoder) if plan.decoder else ()
     return [
         *("-copyts", "-itsoffset", str(-SHIFT_SECONDS)),
-        *read_from(piece, *reading, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),
+        *read_from(piece, *reading, *decoder, "-f", "nut", formats=PIECE_FORMATS, pixels=plan.decoded_pixels),
     ]
 
 

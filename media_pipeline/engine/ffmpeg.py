@@ -21,9 +21,16 @@ from media_pipeline.engine.process import (
     run_program,
 )
 
-# The demuxers a source may use. Playlists, pictures, SVG, SDP and concat scripts are not among them: they would
-# make ffmpeg open other files or addresses.
-FORMATS = "mov,mp4,matroska,webm,mpegts,avi,flv,ogg,asf,mpeg,mpegvideo,mxf,gif"
+# The demuxers a source may use: containers, recorders' own formats, raw streams. Playlists, image sequences, SVG, SDP,
+# concat and AviSynth scripts, IMF and MLV are not among them: they make ffmpeg open other files or addresses.
+FORMATS = ",".join(
+    (
+        *("mov", "mp4", "matroska", "webm", "mpegts", "avi", "flv", "ogg", "asf", "mpeg", "mxf", "gif"),
+        *("rm", "nut", "ivf", "wtv", "gxf", "nsv", "nuv", "swf", "apng", "live_flv", "kux", "pva", "ty"),
+        *("dv", "dhav", "hxvs", "ifv", "yuv4mpegpipe", "vc1test"),
+        *("mpegvideo", "h264", "hevc", "vvc", "obu", "m4v", "vc1", "dirac"),
+    )
+)
 PIECE_FORMATS = "nut"
 OWN_FORMATS = "mov,mp4"
 FILE = "file:"

@@ -110,6 +110,10 @@ class Film:
     # What the owner should know although the video can be made, in whole sentences.
     warnings: tuple[str, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    # The source was remuxed first, and that file is the one which all of this is about.
+    is_remuxed: bool = False
+    # What the pieces have to be decoded with, where they cannot say so themselves.
+    decoder: str = ""
 
     @property
     def sound(self) -> Sound | None:

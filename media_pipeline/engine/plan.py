@@ -69,6 +69,8 @@ class Plan:
     audio: tuple[AudioTrack, ...] = ()
     # What the source itself has to be decoded with, "" for ffmpeg's own choice.
     source_decoder: str = ""
+    # What the pieces have to be decoded with, "" where they say so themselves.
+    decoder: str = ""
 
     @property
     def rate(self) -> Fraction:
@@ -143,6 +145,7 @@ def make_plan(film: Film, chunk_seconds: float = 12, largest_rung: int = LARGEST
         decoded_pixels=grown(pixels),
         audio=make_audio_tracks(film.sounds),
         source_decoder=film.source_decoder,
+        decoder=film.decoder,
     )
 
 

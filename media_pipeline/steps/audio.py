@@ -5,6 +5,7 @@ from media_pipeline.engine.audio import AUDIO_NAME, encode_audio, left_out
 from media_pipeline.engine.preview import fragment_audio
 from media_pipeline.models import StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.sources import source_of
 from media_pipeline.steps.made import made
 
 AUDIO = "audio"
@@ -22,7 +23,7 @@ def audio(video_id: str) -> None:
     into = storage.work_folder(video_id, AUDIO)
     with made(into):
         encode_audio(
-            storage.lend(storage.source(video_id)),
+            source_of(video_id, film_of(video)),
             film_of(video),
             plan_of(video),
             into,

@@ -8,6 +8,7 @@ from media_pipeline.assets import best_mp4
 from media_pipeline.engine.quality import measure_vmaf
 from media_pipeline.models import StepName, Video, VideoState
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.sources import source_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ def _quality(video: Video) -> float | None:
     if mp4 is None or lifecycle.is_warned_of(video, StepName.FINISH):
         return None
     return measure_vmaf(
-        storage.lend(storage.source(video.pk)),
+        source_of(video.pk, film_of(video)),
         film_of(video),
         plan_of(video),
         mp4,

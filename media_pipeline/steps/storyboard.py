@@ -5,6 +5,7 @@ from media_pipeline.assets import asset
 from media_pipeline.engine.storyboard import make_storyboard
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.sources import source_of
 from media_pipeline.steps.made import made
 from media_pipeline.steps.optional import left_out_on_failure
 
@@ -24,7 +25,7 @@ def _make(video_id: str) -> None:
     into = storage.output_folder(video_id, STORYBOARD)
     with made(into):
         name = make_storyboard(
-            storage.lend(storage.source(video_id)),
+            source_of(video_id, film_of(video)),
             film_of(video),
             plan_of(video),
             into,

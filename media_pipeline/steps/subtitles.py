@@ -7,6 +7,7 @@ from media_pipeline.assets import asset
 from media_pipeline.engine.subtitles import left_out, transcribe
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.sources import source_of
 from media_pipeline.steps.made import made
 from media_pipeline.steps.optional import left_out_on_failure
 
@@ -29,7 +30,7 @@ def _make(video_id: str) -> None:
     into = storage.output_folder(video_id, SUBTITLES)
     with made(into):
         tracks = transcribe(
-            storage.lend(storage.source(video_id)),
+            source_of(video_id, film_of(video)),
             film_of(video),
             plan_of(video),
             into,

@@ -1,11 +1,14 @@
 """Films through real processes: web, worker, relay, ffmpeg; and a worker killed in the middle."""
 
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.eventually import eventually
 from tests.integration.studio import Studio, a_film

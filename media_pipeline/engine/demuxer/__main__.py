@@ -1,26 +1,30 @@
 """Answer one question about an untrusted file; run in a limited process, never imported by a worker.
 
-Arguments: "probe" or "cut", then one JSON object. Answers with one JSON object on stdout; `refused` in it is a word
-that demux.py turns into the reason that the film's owner reads.
+Arguments: "probe", "remux" or "cut", then one JSON object. Answers with one JSON object on stdout; `refused` in it is
+a word that demux.py turns into the reason that the film's owner reads.
 """
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import av
 
 from .cutting import cut
 from .probing import probe
+from .remuxing import remux
 from .source import Refused
+
+COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {"probe": probe, "remux": remux, "cut": cut}
 
 
 def main(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Run one command and return its answer."""
     av.logging.set_level(av.logging.PANIC)
     try:
-        return probe(**arguments) if command == "probe" else cut(**arguments)
+        return COMMANDS[command](**arguments)
     except Refused as refusal:
         return {"refused": str(refusal)}
     except MemoryError:

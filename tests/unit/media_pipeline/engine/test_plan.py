@@ -219,3 +219,11 @@ def test_a_second_of_a_thousand_frames_and_hours_of_nothing_are_little_work(size
 
     assert len(plan.chunks) <= 84
     assert plan.frames <= 21_000
+
+
+def test_what_the_last_release_stored_is_read():
+    film, plan = a_film().as_json(), make_plan(a_film()).as_json()
+    del film["decoder"], film["is_remuxed"], plan["decoder"]
+
+    assert Film.from_json(film) == a_film()
+    assert Plan.from_json(plan) == make_plan(a_film())
