@@ -58,7 +58,7 @@ _FILL = """
 _FILL_ERRORS = """
     insert into jobs_error (job_id, attempt, at, worker, fate, error_class, message, traceback)
     select md5(n::text)::uuid, 1, finished_at, worker, 'transient', 'Transient', 'mail server not reachable',
-        repeat('  File "accounts/emails.py", line 40, in send' || n, 20)
+        repeat('  File "accounts/mail/emails.py", line 40, in send' || n, 20)
     from generate_series(%(first)s::bigint + 1, %(last)s::bigint, 100) as n join jobs_job on id = md5(n::text)::uuid
 """
 

@@ -20,7 +20,7 @@ SPECTACULAR_SETTINGS = {
         "DeletionState": "accounts.models.DeletionState",
         "DeletionStepName": "accounts.models.StepName",
         "ExportState": "accounts.models.ExportState",
-        "LoginKind": "accounts.login_models.LoginKind",
+        "LoginKind": "accounts.logins.models.LoginKind",
         "JobState": "jobs.states.JobState",
         "RetryableJobState": (("dead", "Dead"), ("cancelled", "Cancelled")),
         "ReportKind": "reports.models.ReportKind",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from celery import signature
 from django.db import Error, connection, transaction
 
-from accounts.signup import sign_up
+from accounts.signup.registration import sign_up
 from jobs.canvas import chain, chord, group, step
 from jobs.enqueue import enqueue
 

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from accounts.models import PushSubscription, User
+from accounts.models import User
+from accounts.push.models import PushSubscription
 from jobs.enqueue import enqueue
 from jobs.models import Job
 from jobs.policy import JITTER

@@ -9,8 +9,14 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import deletion, export, projects, tokens
-from accounts.models import Deletion, Export, Project, TokenPurpose, User
+from accounts import projects
+from accounts.account_deletion import deletion
+from accounts.account_deletion.models import Deletion
+from accounts.exports import export
+from accounts.exports.models import Export
+from accounts.mail import mailed_tokens
+from accounts.mail.models import TokenPurpose
+from accounts.models import Project, User
 from api import ranges
 from jobs.models import Job
 from tests.push_server import Browser
@@ -111,7 +117,7 @@ def test_too_many_requests_of_one_address_get_429_and_others_go_on(api, settings
 
 
 def test_verifying_answers_200_and_then_400(a_user, api):
-    token = tokens.issue(a_user(verified=False), TokenPurpose.VERIFY, timezone.now())
+    token = mailed_tokens.issue(a_user(verified=False), TokenPurpose.VERIFY, timezone.now())
 
     first = api.post("/api/verify-email", {"token": token})
     second = api.post("/api/verify-email", {"token": token})
@@ -193,7 +199,7 @@ def test_asking_for_a_mail_answers_the_same_for_every_address(a_user, api, path)
 
 
 def test_a_new_password_is_confirmed_with_200_and_a_weak_one_refused(a_user, api):
-    token = tokens.issue(a_user(), TokenPurpose.RESET, timezone.now())
+    token = mailed_tokens.issue(a_user(), TokenPurpose.RESET, timezone.now())
 
     weak = api.post("/api/password-reset/confirm", {"token": token, "password": "short"})
     done = api.post("/api/password-reset/confirm", {"token": token, "password": "an entirely new one"})

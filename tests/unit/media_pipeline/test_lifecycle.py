@@ -3,8 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from accounts import webhooks
-from accounts.models import WebhookEvent
+from accounts.webhooks import webhook_events
+from accounts.webhooks.models import WebhookEvent
 from jobs.models import Job, JobError
 from jobs.states import JobState
 from media_pipeline import lifecycle, queries
@@ -40,7 +40,9 @@ def posts_to():
     """Return a function that adds a webhook of the user's, for films that got ready where nothing is named."""
 
     def add(user, *events):
-        webhook, _ = webhooks.add(user, "https://hooks.example.org/1", events or [WebhookEvent.VIDEO_READY])
+        webhook, _ = webhook_events.add(
+            user, "https://hooks.example.org/1", events or [WebhookEvent.VIDEO_READY]
+        )
         return str(webhook.pk)
 
     return add

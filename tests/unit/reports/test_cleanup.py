@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts.login_models import Session
+from accounts.logins.models import Session
 from api.models import IdempotencyKey
 from config.celery import app
 from config.schedule import SCHEDULE
