@@ -4,108 +4,18 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
+from knox.models import AuthToken
 
 from accounts.logins.models import ActiveLogin
 from tests.unit.accounts.conftest import PASSWORD
-
-NEW = "another horse, another battery"
-BODY = {"password": PASSWORD, "new_password": NEW}
-
-
-def a_browser(user):
-    browser = Client()
-    browser.force_login(user)
-    return browser
-
-
-def status(client):
-    return client.get("/api/account").status_code
-
-
-def change(client, **body):
-    return client.post("/api/account/password", {**BODY, **body}, content_type="application/json")
-
-
-def by_api(client, **body):
-    return client.post("/api/account/password", {**BODY, **body})
-
-
-def test_by_token_every_other_login_ends_and_the_token_stays(a_user, logged_in):
-    user = a_user()
-    mine, other, browser = logged_in(user), logged_in(user), a_browser(user)
-
-    answer = by_api(mine)
-
-    assert (answer.status_code, list(answer.json())) == (200, ["detail"])
-    assert (status(mine), status(other), status(browser)) == (200, 401, 401)
-
-
-def test_by_session_every_other_login_ends_and_the_session_stays_under_another_key(a_user, logged_in):
-    user = a_user()
-    token, other, mine = logged_in(user), a_browser(user), a_browser(user)
-    key = mine.session.session_key
-
-    answer = change(mine)
-
-    assert answer.status_code == 200
-    assert (status(mine), status(other), status(token)) == (200, 401, 401)
-    assert mine.cookies["offstage_session"].value != key
-    assert ActiveLogin.objects.count() == 1
-
-
-def test_a_token_beside_the_cookie_of_another_session_keeps_the_token_alone(a_user, logged_in):
-    user = a_user()
-    both, browser = logged_in(user), a_browser(user)
-    both.cookies = browser.cookies.copy()
-
-    assert by_api(both).status_code == 200
-
-    assert (status(both), status(browser)) == (200, 401)
-
-
-def test_the_new_password_logs_in_and_the_old_one_does_not(a_user, logged_in, api):
-    by_api(logged_in(a_user()))
-
-    old, new = [
-        api.post("/api/login", {"email": "ada@example.org", "password": each}).status_code
-        for each in (PASSWORD, NEW)
-    ]
-
-    assert (old, new) == (400, 200)
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"password": "wrong"}, "password"),
-        ({"new_password": "short"}, "new_password"),
-        ({"new_password": ""}, "new_password"),
-        ({"new_password": "ada@example.org"}, "new_password"),
-    ],
-)
-def test_what_is_refused_is_named_and_ends_nothing(a_user, logged_in, body, field):
-    user = a_user()
-    mine, other = logged_in(user), logged_in(user)
-
-    answer = by_api(mine, **body)
-
-    assert (answer.status_code, list(answer.json())) == (400, [field])
-    assert status(other) == 200
+from tests.unit.accounts.passwords.test_views import a_browser, by_api, status
 
 
 def test_strangers_change_and_see_nothing(api, db):
     assert by_api(api).status_code == 401
     assert api.get("/api/account/sessions").status_code == 401
     assert api.delete(f"/api/account/sessions/{uuid.uuid4()}").status_code == 401
-
-
-def test_a_cookie_alone_changes_no_password_without_a_csrf_token(a_user):
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(a_user())
-
-    assert change(browser).status_code == 403
 
 
 def test_sessions_and_tokens_are_listed_newest_first_and_the_present_one_is_marked(a_user, logged_in):
@@ -182,3 +92,63 @@ def test_expired_logins_are_not_listed(a_user, logged_in):
     ActiveLogin.objects.update(created_at=timezone.now() - timedelta(days=2), expires_at=timezone.now())
 
     assert len(logged_in(user).get("/api/account/sessions").json()["results"]) == 1
+
+
+def test_logging_in_answers_a_token_that_opens_the_account(a_user, api):
+    a_user(name="Ada")
+
+    answer = api.post("/api/login", {"email": "Ada@Example.org", "password": PASSWORD})
+
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"token", "expires_at"}
+    api.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['token']}")
+    account = api.get("/api/account").json()
+    assert set(account) == {"id", "email", "name", "created_at"}
+    assert account["name"] == "Ada"
+
+
+def test_a_wrong_password_answers_400_and_an_unproven_address_403(a_user, api):
+    a_user(verified=False)
+
+    wrong = api.post("/api/login", {"email": "ada@example.org", "password": "wrong"})
+    unproven = api.post("/api/login", {"email": "ada@example.org", "password": PASSWORD})
+
+    assert wrong.status_code == 400
+    assert unproven.status_code == 403
+    assert set(unproven.json()) == {"detail"}
+
+
+def test_the_eleventh_try_answers_429(a_user, api):
+    a_user()
+    body = {"email": "ada@example.org", "password": "wrong"}
+
+    statuses = [api.post("/api/login", body).status_code for _ in range(10)]
+    locked = api.post("/api/login", {**body, "password": PASSWORD})
+
+    assert statuses == [400] * 10
+    assert locked.status_code == 429
+    assert int(locked.headers["Retry-After"]) > 800
+
+
+def test_a_stale_token_does_not_shut_the_open_doors(a_user, api):
+    a_user()
+    api.credentials(HTTP_AUTHORIZATION="Bearer stale")
+
+    assert api.post("/api/login", {"email": "ada@example.org", "password": PASSWORD}).status_code == 200
+
+
+def test_logging_out_ends_the_token(a_user, logged_in):
+    client = logged_in(a_user())
+
+    assert client.post("/api/logout").status_code == 204
+
+    assert client.get("/api/account").status_code == 401
+    assert not AuthToken.objects.exists()
+
+
+def test_logging_out_ends_the_session(a_user, client):
+    client.force_login(a_user())
+
+    assert client.post("/api/logout").status_code == 204
+
+    assert client.get("/api/account").status_code == 401
