@@ -12,7 +12,7 @@ from accounts.passwords import password_reset
 from accounts.push import push_notifications
 from accounts.signup import registration
 from accounts.webhooks import webhook_events
-from jobs.declare import job
+from celery_ledger import job
 
 
 @job("accounts.send_verification", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")

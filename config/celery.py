@@ -4,9 +4,9 @@ import sys
 
 from django.conf import settings
 
+from celery_ledger import LedgerApp
 from config import brokers, env, flower_hosts, queues, schedule, worker
 from config.services import ensure
-from jobs.app import JobsApp
 
 # The `celery` command comes here before anything has read the settings: it finds the embedded services or
 # starts them. Every other process came through manage.py or config/asgi.py, which decide that for themselves.
@@ -19,7 +19,7 @@ brokers.repair(settings.BROKER_URL)
 if "flower" in sys.argv:
     flower_hosts.check_hosts()
 
-app = JobsApp("config")
+app = LedgerApp("config")
 app.conf.update(
     # The wire: ids and plain values, never objects.
     broker_url=settings.BROKER_URL,
@@ -58,6 +58,6 @@ app.conf.update(
     # Celery's Django fixup closes the database connection around every task; a connect costs more than most jobs.
     CELERY_DB_REUSE_MAX=1_000_000,
     beat_schedule=schedule.SCHEDULE,
-    beat_scheduler="jobs.beat:LedgerScheduler",
+    beat_scheduler="celery_ledger.beat:LedgerScheduler",
 )
 app.set_default()

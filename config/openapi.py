@@ -17,18 +17,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True},
     # Without a name of ours an enum is named after the field, and renamed by the next serializer that has one.
     "ENUM_NAME_OVERRIDES": {
-        "DeletionState": "accounts.models.DeletionState",
-        "DeletionStepName": "accounts.models.StepName",
-        "ExportState": "accounts.models.ExportState",
+        "DeletionState": "accounts.account_deletion.models.DeletionState",
+        "DeletionStepName": "accounts.account_deletion.models.StepName",
+        "ExportState": "accounts.exports.models.ExportState",
         "LoginKind": "accounts.logins.models.LoginKind",
-        "JobState": "jobs.states.JobState",
+        "JobState": "celery_ledger.states.JobState",
         "RetryableJobState": (("dead", "Dead"), ("cancelled", "Cancelled")),
         "ReportKind": "reports.models.ReportKind",
         "ReportState": "reports.models.ReportState",
         "VideoState": "media_pipeline.models.VideoState",
         "StepState": "media_pipeline.models.StepState",
         "StepName": "media_pipeline.models.StepName",
-        "WebhookEvent": "accounts.models.WebhookEvent",
+        "WebhookEvent": "accounts.webhooks.models.WebhookEvent",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "media_pipeline",
     "accounts",
     "api",
-    "jobs",
+    "celery_ledger",
     "accounts.staff.admin_app.StaffAdminConfig",  # Django's admin
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -13,11 +13,9 @@ from django.utils import timezone
 from accounts.push import push_notifications
 from accounts.webhooks import webhook_events
 from accounts.webhooks.models import WebhookEvent
-from jobs import control
-from jobs.current import checkpoint, current_job
-from jobs.enqueue import enqueue
-from jobs.judge import Fate
-from jobs.models import JobError
+from celery_ledger import checkpoint, control, current_job, enqueue
+from celery_ledger.errors import Fate
+from celery_ledger.models import JobError
 from media_pipeline import pipeline, progress, queries, quotas
 from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.errors import WrongState

@@ -9,7 +9,8 @@ probe ─▶ ┬ encode, one job a chunk ─────────────
 from typing import Final
 from uuid import UUID
 
-from jobs.canvas import Signature, chain, chord, step
+from celery_ledger import chain, chord, step
+from celery_ledger.canvas import Signature
 from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.models import StepName
 

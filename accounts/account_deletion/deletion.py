@@ -15,9 +15,8 @@ from accounts.exports import export
 from accounts.logins import active_logins, login
 from accounts.mail import notices
 from accounts.models import Project, User
-from jobs.canvas import Signature, chord, group, step
-from jobs.current import checkpoint
-from jobs.enqueue import enqueue
+from celery_ledger import checkpoint, chord, enqueue, group, step
+from celery_ledger.canvas import Signature
 
 log = structlog.get_logger(__name__)
 

@@ -21,8 +21,7 @@ from accounts.exports.models import Export, ExportState
 from accounts.mail import notices
 from accounts.models import User
 from api import bucket
-from jobs.current import checkpoint
-from jobs.enqueue import enqueue
+from celery_ledger import checkpoint, enqueue
 
 log = structlog.get_logger(__name__)
 

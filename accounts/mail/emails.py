@@ -14,8 +14,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 
-from jobs.current import current_job
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient, current_job
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,7 @@ from accounts import queries
 from accounts.account_deletion.models import Deletion
 from accounts.mail import emails
 from api import sealing
-from jobs.enqueue import enqueue
-from jobs.errors import Permanent
+from celery_ledger import Permanent, enqueue
 
 log = structlog.get_logger(__name__)
 

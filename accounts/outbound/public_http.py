@@ -24,7 +24,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 from accounts.outbound.public_addresses import is_public
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_WAIT_SECONDS = 24 * 60 * 60

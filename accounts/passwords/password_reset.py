@@ -15,7 +15,7 @@ from accounts.mail import emails, mail_limits, mailed_tokens, notices
 from accounts.mail.models import TokenPurpose
 from accounts.models import User
 from accounts.password_checks import lockout, password_rules
-from jobs.enqueue import enqueue
+from celery_ledger import enqueue
 
 log = structlog.get_logger(__name__)
 

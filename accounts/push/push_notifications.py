@@ -8,7 +8,7 @@ from accounts.errors import SubscriptionGone
 from accounts.models import User
 from accounts.push import web_push
 from accounts.push.models import PushSubscription
-from jobs.enqueue import enqueue
+from celery_ledger import enqueue
 
 log = structlog.get_logger(__name__)
 

@@ -17,8 +17,7 @@ from pywebpush import WebPushException, webpush
 from accounts.errors import BadSubscription, SubscriptionGone
 from accounts.outbound import public_http
 from accounts.push.models import PushSubscription
-from jobs.current import current_job
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient, current_job
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,7 @@ from accounts.models import User
 from accounts.webhooks import webhook_http
 from accounts.webhooks.models import Webhook, WebhookEvent
 from api import sealing
-from jobs.enqueue import enqueue
-from jobs.errors import Permanent
+from celery_ledger import Permanent, enqueue
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,7 @@ from django.conf import settings
 
 from accounts.errors import BadWebhook, ReceiverGone
 from accounts.outbound import public_http
-from jobs.current import current_job
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient, current_job
 
 log = structlog.get_logger(__name__)
 

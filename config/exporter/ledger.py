@@ -11,11 +11,11 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from celery_ledger.errors import Fate
+from celery_ledger.operations import metrics
+from celery_ledger.operations.listing import Tally
+from celery_ledger.states import JobState
 from config.exporter.sources import Sources
-from jobs import metrics
-from jobs.judge import Fate
-from jobs.listing import Tally
-from jobs.states import JobState
 
 SOURCE = "ledger"
 

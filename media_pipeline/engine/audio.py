@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.plan import Film, OnProgress, Plan

@@ -9,16 +9,16 @@ from tests.architecture import rules, tree
 # Where every failure of a job is caught, where the methods of a body's own values and errors are called, and where the
 # error of one row is kept from all other rows.
 JUDGES = {
-    "jobs/delivery.py": 2,
-    "jobs/outages.py": 1,
-    "jobs/outcome.py": 1,
-    "jobs/texts.py": 1,
-    "jobs/wire.py": 1,
+    "celery_ledger/running/delivery.py": 2,
+    "celery_ledger/ledger/outages.py": 1,
+    "celery_ledger/settling/outcome.py": 1,
+    "celery_ledger/values/texts.py": 1,
+    "celery_ledger/values/wire.py": 1,
 }
 # The tests of Celery's own eager mode, which the ledger leaves to its users.
 EAGER = {"test_rules", "test_bases"}
 # It hands the environment on to the process that it starts, and reads nothing out of it.
-HANDS_ON = "jobs/bootstep.py"
+HANDS_ON = "celery_ledger/running/bootstep.py"
 
 CAUGHT = [
     (rules.job_bodies_of_more_than_one_call, "@job('a')\ndef f(x):\n    '''d'''\n    y = g(x)\n    h(y)"),

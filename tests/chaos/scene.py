@@ -44,7 +44,13 @@ QUICK = {
     "LOG_LEVEL": "info",
 }
 SETTINGS = "tests.chaos.app.settings"
-TABLES = ("jobs_job", "jobs_chord", "accounts_user", "chaos_effect", "django_celery_beat_periodictask")
+TABLES = (
+    "celery_ledger_job",
+    "celery_ledger_chord",
+    "accounts_user",
+    "chaos_effect",
+    "django_celery_beat_periodictask",
+)
 
 
 @dataclass(frozen=True)

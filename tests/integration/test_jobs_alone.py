@@ -1,4 +1,4 @@
-"""`jobs/` in a project that has nothing else of ours: the one that `jobs/README.md` shows, as it stands there."""
+"""The library in a project that has nothing else of ours: the one that its README shows, as it stands there."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.eventually import eventually
 from tests.harness.house import House
 from tests.smtp_server import MailServer
 
-README = (ROOT / "jobs" / "README.md").read_text()
+README = (ROOT / "celery_ledger" / "README.md").read_text()
 SHOWN = re.compile(r"^`([\w/]+\.py)`[^\n]*\n```python\n(.*?)```", re.MULTILINE | re.DOTALL)
 
 #: What `django-admin startproject` writes, as far as it matters here.
@@ -57,7 +57,7 @@ class Project:
             file.parent.mkdir(parents=True, exist_ok=True)
             (file.parent / "__init__.py").touch()
             file.write_text(STARTED + text if file.name == "settings.py" else text)
-        (self.folder / "jobs").symlink_to(ROOT / "jobs")
+        (self.folder / "celery_ledger").symlink_to(ROOT / "celery_ledger")
         urls = services.urls(house.env)
         self.database = urls.database
         parts = psycopg.conninfo.conninfo_to_dict(urls.database)

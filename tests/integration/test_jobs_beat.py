@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from jobs.models import BeatEntry, Job
+from celery_ledger.models import BeatEntry, Job
 from tests.eventually import eventually
 
 

@@ -27,9 +27,9 @@ from accounts.webhooks import webhook_events
 from accounts.webhooks.models import Webhook, WebhookEvent
 from api.errors import Conflict
 from api.idempotency import Claim, once
-from jobs import control
-from jobs.models import Job
-from jobs.states import JobState
+from celery_ledger import control
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from media_pipeline import queries as media
 from media_pipeline.models import Upload, Video, VideoState
 from tests.racing import race, race_many

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.webhooks import webhook_events
 from accounts.webhooks.models import Webhook, WebhookEvent
-from jobs.models import Job
+from celery_ledger.models import Job
 from media_pipeline import lifecycle
 from media_pipeline.models import Video, VideoState
 from tests.eventually import eventually

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.current import CurrentJob, running
+from celery_ledger.current import CurrentJob, running
 from tests.smtp_server import MailServer
 
 PASSWORD = "correct horse battery staple"

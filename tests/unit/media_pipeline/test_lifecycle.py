@@ -5,15 +5,15 @@ from django.utils import timezone
 
 from accounts.webhooks import webhook_events
 from accounts.webhooks.models import WebhookEvent
-from jobs.models import Job, JobError
-from jobs.states import JobState
+from celery_ledger.models import Job, JobError
+from celery_ledger.states import JobState
 from media_pipeline import lifecycle, queries
 from media_pipeline.engine.plan import Plan, make_plan
 from media_pipeline.erase import delete_video
 from media_pipeline.errors import WrongState
 from media_pipeline.models import Asset, Chunk, Step, StepName, StepState, Video, VideoState
 from tests.rows import a_job
-from tests.unit.jobs.worker import deliver
+from tests.unit.celery_ledger.worker import deliver
 from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video
 
 pytestmark = pytest.mark.django_db

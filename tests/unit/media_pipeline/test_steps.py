@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.errors import Permanent, Transient
-from jobs.models import Job
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.models import Job
 from media_pipeline import lifecycle, storage, tasks
 from media_pipeline.engine.plan import Plan
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState

@@ -19,7 +19,7 @@ from accounts.signup import registration
 from accounts.webhooks import webhook_events
 from accounts.webhooks.models import Webhook
 from api.models import IdempotencyKey
-from jobs.models import Job
+from celery_ledger.models import Job
 from tests.unit.accounts.conftest import PASSWORD
 
 STEPS = ["projects", "files", "assets", "user_data"]

@@ -11,7 +11,7 @@ from accounts.exports import export
 from accounts.exports.models import Export
 from accounts.push.models import PushSubscription
 from accounts.webhooks import webhook_events
-from jobs.models import Job
+from celery_ledger.models import Job
 
 extra: dict[str, Any] = {}
 

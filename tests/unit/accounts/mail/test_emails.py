@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from accounts.mail import emails
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
 from tests.smtp_server import Fault
 from tests.unit.accounts.conftest import text_of
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.account_deletion import deletion
 from accounts.account_deletion.models import Deletion
 from accounts.mail import notices
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from tests.unit.accounts.conftest import PASSWORD, text_of
 
 

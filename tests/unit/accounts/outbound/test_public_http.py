@@ -7,8 +7,8 @@ import requests
 import urllib3
 
 from accounts.outbound import public_http
-from jobs import judge
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.settling import judge
 
 
 def test_a_name_that_leads_inside_is_not_connected_to():

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.errors import BadSubscription
 from accounts.push import push_notifications, web_push
 from accounts.push.models import PushSubscription
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
 from tests.push_server import Browser, PushService
 
 WORDS = ("Ready", "Your film is ready.", "/videos/1")

@@ -15,8 +15,8 @@ from accounts.mail.models import MailedToken, TokenPurpose
 from accounts.models import User
 from accounts.passwords import password_reset
 from accounts.signup import registration
-from jobs.errors import Transient
-from jobs.models import Job
+from celery_ledger.errors import Transient
+from celery_ledger.models import Job
 from tests.unit.accounts.conftest import PASSWORD, text_of, token_in
 
 ADDRESS = "ada@example.org"
@@ -36,13 +36,13 @@ def test_signing_up_makes_an_unverified_user_and_asks_for_the_mail(asked_for):
 @pytest.mark.django_db(transaction=True)
 def test_where_the_job_cannot_be_written_there_is_no_user_either(django_user_model):
     with connection.cursor() as cursor:
-        cursor.execute("alter table jobs_job add constraint refuse_all check (name = '') not valid")
+        cursor.execute("alter table celery_ledger_job add constraint refuse_all check (name = '') not valid")
     try:
         with pytest.raises(Exception, match="refuse_all"):
             registration.sign_up(ADDRESS, PASSWORD, "")
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("alter table jobs_job drop constraint refuse_all")
+            cursor.execute("alter table celery_ledger_job drop constraint refuse_all")
 
     assert not django_user_model.objects.exists()
 

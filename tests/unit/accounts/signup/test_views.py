@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts.mail import mailed_tokens
 from accounts.mail.models import TokenPurpose
 from accounts.models import User
-from jobs.models import Job
+from celery_ledger.models import Job
 from tests.unit.accounts.conftest import PASSWORD
 
 SIGNUP = {"email": "ada@example.org", "password": PASSWORD, "name": "Ada"}

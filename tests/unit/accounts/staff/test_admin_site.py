@@ -8,7 +8,7 @@ from knox.models import AuthToken
 from tests.unit.accounts.conftest import PASSWORD
 from tests.unit.accounts.logins.test_two_factor import switched_on
 
-STAFFS = ["/admin/", "/admin/jobs/job/", "/api/jobs", "/api/reports"]
+STAFFS = ["/admin/", "/admin/celery_ledger/job/", "/api/jobs", "/api/reports"]
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from accounts.errors import BadWebhook, TooManyWebhooks
 from accounts.models import User
 from accounts.webhooks import webhook_events
 from accounts.webhooks.models import Webhook, WebhookEvent
-from jobs.errors import Permanent, Transient
-from jobs.models import Job
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.models import Job
 from tests.unit.accounts.conftest import PASSWORD
 from tests.webhook_receiver import Receiver
 

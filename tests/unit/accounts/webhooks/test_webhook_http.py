@@ -11,8 +11,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from accounts.errors import BadWebhook, ReceiverGone
 from accounts.webhooks import webhook_http
-from jobs import judge
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.settling import judge
 from tests.webhook_receiver import DRIP_SECONDS, DRIPS, Receiver
 
 EVENT = {"type": "video.ready", "timestamp": "2026-01-02T03:04:05Z", "data": {"id": "1", "title": "Café"}}

@@ -1,0 +1,31 @@
+"""How Django loads the ledger."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
+
+from celery_ledger import defaults, faultpoints, plain_logs
+
+
+class LedgerConfig(AppConfig):
+    """The ledger as an installed application."""
+
+    name = "celery_ledger"
+    verbose_name = "Background jobs"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Make the Celery application and every declared task known to this process."""
+        plain_logs.configure_unless_configured()
+        for name in filter(str.isupper, dir(defaults)):
+            if not hasattr(settings, name):
+                setattr(settings, name, getattr(defaults, name))
+        # Every process that asks for a job needs the application, not only the worker.
+        import_module(settings.CELERY_APP)
+        # Celery's own discovery acts only in a worker. The web process asks for tasks by name and
+        # checks their arguments, so it has to know them too.
+        autodiscover_modules("tasks")
+        if settings.FAULT_POINT is not None:
+            faultpoints.arm(faultpoints.FaultPoint(*settings.FAULT_POINT, settings.OFFSTAGE_DATA / "faults"))
