@@ -11,12 +11,15 @@ from celery import Celery
 from celery.utils.imports import symbol_by_name
 from django.apps import apps
 
+from celery_ledger import configuration
 from celery_ledger.asking import options as call_options
 from celery_ledger.asking import signatures
 from celery_ledger.asking.celery_repairs import repair_canvas
 from celery_ledger.current import current_job
+from celery_ledger.running import worker_process
 from celery_ledger.running.bootstep import RelayStep
 from celery_ledger.running.parent_leases import ParentLeaseStep
+from celery_ledger.transports import brokers
 
 
 class LedgerApp(Celery):
@@ -27,8 +30,19 @@ class LedgerApp(Celery):
 
     def __init__(self, main: str, **options: Any) -> None:
         repair_canvas()
+        worker_process.stop_in_time()
         super().__init__(main, backend="celery_ledger.results.backend:LedgerBackend", **options)
         self.steps["worker"].update((RelayStep, ParentLeaseStep))
+
+    def _load_config(self) -> Any:
+        """Read the configuration; what the ledger needs goes before Celery's defaults and behind the project's."""
+        conf = super()._load_config()  # type: ignore[misc]  # celery-types leaves it out
+        broker_url = str(conf.broker_url or "")
+        conf.maps.insert(len(conf.maps) - 1, configuration.needed(broker_url))
+        own = brokers.transport_options(broker_url)
+        conf["broker_transport_options"] = {**own, **(conf.broker_transport_options or {})}
+        brokers.repair(broker_url)
+        return conf
 
     def finalize(self, auto: bool = False) -> None:
         """Make the tasks known; the ledger's task class imports models."""

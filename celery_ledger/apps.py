@@ -18,6 +18,9 @@ class LedgerConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery application and every declared task known to this process."""
+        # It registers itself, and looks at the database's settings: too early while this module is imported.
+        from celery_ledger import checks  # noqa: F401, PLC0415
+
         plain_logs.configure_unless_configured()
         for name in filter(str.isupper, dir(defaults)):
             if not hasattr(settings, name):

@@ -18,7 +18,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
 
     abstract = True
     # Acknowledged when the worker starts it: the lease, not the broker, brings back what a dead worker held.
-    # Measured and explained in config/brokers.py.
+    # Measured and explained in celery_ledger/transports/brokers.py.
     acks_late = False
     # Outcomes, not surprises: Celery reports them without a traceback.
     throws = (Permanent, Cancelled, LeaseLost)

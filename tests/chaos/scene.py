@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from config import brokers as broker_settings
+from celery_ledger.transports import brokers as broker_settings
 from config import services
 from config.env import ROOT
 from tests.chaos.app import effects

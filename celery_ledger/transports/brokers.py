@@ -10,7 +10,8 @@ VISIBILITY_TIMEOUT_SECONDS = 6 * 3600
 
 def transport_options(broker_url: str) -> Mapping[str, Any]:
     """Return kombu's `broker_transport_options` for the broker behind `broker_url`."""
-    return _OPTIONS[_kind(broker_url)](broker_url)
+    options = _OPTIONS.get(_kind(broker_url))
+    return options(broker_url) if options else {}
 
 
 def worker_options(broker_url: str) -> Mapping[str, Any]:
@@ -30,11 +31,11 @@ def repair(broker_url: str) -> None:
     # Imported only where they are used: each brings a client library with it.
     match _kind(broker_url):
         case "redis":
-            from config import redis_reconnect  # noqa: PLC0415
+            from celery_ledger.transports import redis_reconnect  # noqa: PLC0415
 
             redis_reconnect.install()
         case "sqs":
-            from config import sqs_reconnect  # noqa: PLC0415
+            from celery_ledger.transports import sqs_reconnect  # noqa: PLC0415
 
             sqs_reconnect.install()
 
@@ -75,7 +76,6 @@ def _sqs(broker_url: str) -> Mapping[str, Any]:
         "polling_interval": 0,
         # botocore's own are a minute, five times over. Whoever asks tries again by itself: relay, worker.
         "client-config": {"connect_timeout": 2, "read_timeout": 25, "retries": {"total_max_attempts": 1}},
-        "queue_name_prefix": "offstage-",
         # A host of one's own is a local stand-in that speaks plain http; AWS itself is named by leaving it out.
         "is_secure": not host or host.endswith(".amazonaws.com"),
     }

@@ -86,7 +86,7 @@ def install() -> None:
     # By name: celery-types knows neither that the one is there nor that the other is looked up at each use.
     setattr(SQS, "AsyncSQSConnection", ReconnectingSQSConnection)  # noqa: B010
     setattr(http, "CurlClient", QuietCurlClient)  # noqa: B010
-    TRANSPORT_ALIASES["sqs"] = "config.sqs_reconnect:ReconnectingTransport"
+    TRANSPORT_ALIASES["sqs"] = "celery_ledger.transports.sqs_reconnect:ReconnectingTransport"
 
 
 def _limit(curl: Any) -> None:

@@ -10,7 +10,7 @@ from kombu.transport import redis
 from kombu.transport.virtual import Transport as VirtualTransport
 from kombu.utils.json import loads
 
-from config import redis_reconnect
+from celery_ledger.transports import redis_reconnect
 from tests.upstream import still_raises
 
 #: Of which kombu makes no error of the connection, after which a worker would connect anew.

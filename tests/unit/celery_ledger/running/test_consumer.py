@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from celery import current_app
 
-from config.consumer import TELL_SECONDS, Consumer
+from celery_ledger.running.consumer import TELL_SECONDS, Consumer
 
 
 class Hub:
@@ -61,4 +61,4 @@ def test_a_consumer_that_lost_its_dispatcher_goes_on(consumer):
 
 
 def test_workers_of_this_application_gather():
-    assert current_app.conf.worker_consumer == "config.consumer:Consumer"
+    assert current_app.conf.worker_consumer == "celery_ledger.running.consumer:Consumer"

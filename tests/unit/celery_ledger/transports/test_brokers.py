@@ -1,6 +1,6 @@
 import pytest
 
-from config import brokers
+from celery_ledger.transports import brokers
 from config.env import read
 
 SIX_HOURS = 6 * 3600

@@ -15,8 +15,13 @@ from kombu.asynchronous.http import curl as http
 from kombu.asynchronous.http import get_client
 from kombu.transport import SQS, TRANSPORT_ALIASES, resolve_transport
 
-from config import brokers, sqs_reconnect
-from config.sqs_reconnect import QuietCurlClient, ReconnectingSQSConnection, ReconnectingTransport, SqsAway
+from celery_ledger.transports import brokers, sqs_reconnect
+from celery_ledger.transports.sqs_reconnect import (
+    QuietCurlClient,
+    ReconnectingSQSConnection,
+    ReconnectingTransport,
+    SqsAway,
+)
 from tests.upstream import mended, still_raises
 
 # What kombu calls in curl, not what is tested.
