@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from prometheus_client.parser import text_string_to_metric_families
 
 from celery_ledger.asking.enqueueing import enqueue
-from config.exporter import ledger
+from celery_ledger.exporter import ledger
 from tests.eventually import eventually
 from tests.integration.stage import settled
 from tests.unit.monitoring.exposed import metrics_in

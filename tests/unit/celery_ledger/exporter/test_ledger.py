@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError, connection
 from prometheus_client import CollectorRegistry
 
+from celery_ledger.exporter.ledger import Ledger, Reader, Reading
+from celery_ledger.exporter.sources import Sources
 from celery_ledger.operations.listing import Tally
 from celery_ledger.operations.metrics import Backlog
 from celery_ledger.states import JobState
-from config.exporter.ledger import Ledger, Reader, Reading
-from config.exporter.sources import Sources
 from tests.rows import a_job
 
 TASKS = {"a.b": "mail"}

@@ -4,8 +4,8 @@ import pytest
 from django.conf import settings
 from kombu import Connection
 
+from celery_ledger.exporter.queues import Queues, length
 from config.celery import app
-from config.exporter.queues import Queues, length
 
 QUEUE = "exporter-test"
 

@@ -10,13 +10,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from config import hosts
-from config.exporter.sources import Sources
+from celery_ledger.exporter.hosts import is_allowed
+from celery_ledger.exporter.sources import Sources
 
 log = structlog.get_logger(__name__)
 
 HOME = (
-    b"<!doctype html><title>Offstage exporter</title>"
+    b"<!doctype html><title>Exporter</title>"
     b"<p><a href=/metrics>/metrics</a> <a href=/metrics/web>/metrics/web</a> <a href=/health>/health</a>"
 )
 
@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer."""
-        if not hosts.is_allowed(self.headers.get("Host", ""), self.server.allowed_hosts):
+        if not is_allowed(self.headers.get("Host", ""), self.server.allowed_hosts):
             self._answer(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", b"host not allowed\n")
             return
         match urlsplit(self.path).path.rstrip("/"):

@@ -12,10 +12,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from celery_ledger.errors import Fate
+from celery_ledger.exporter.sources import Sources
 from celery_ledger.operations import metrics
 from celery_ledger.operations.listing import Tally
 from celery_ledger.states import JobState
-from config.exporter.sources import Sources
 
 SOURCE = "ledger"
 

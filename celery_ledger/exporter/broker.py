@@ -7,7 +7,7 @@ from celery import Celery
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from config.exporter.sources import Sources
+from celery_ledger.exporter.sources import Sources
 
 #: Kombu would wait for a broker that is away, and nobody would learn of it.
 IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_max": 0}

@@ -1,6 +1,6 @@
 """Which sources answer."""
 
-from config.exporter.sources import Sources
+from celery_ledger.exporter.sources import Sources
 
 
 def test_a_source_is_down_until_it_answers():

@@ -8,7 +8,7 @@ from kombu import Connection
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from config.exporter.broker import IMPATIENT
+from celery_ledger.exporter.broker import IMPATIENT
 
 POLL_SECONDS = 2
 

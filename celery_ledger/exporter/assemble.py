@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 from celery import Celery
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from config import queues as queue_names
-from config.exporter import broker, events, ledger, queues, workers
-from config.exporter.counters import TaskMetrics
-from config.exporter.sources import Sources
+from celery_ledger.exporter import broker, events, ledger, queues, workers
+from celery_ledger.exporter.counters import TaskMetrics
+from celery_ledger.exporter.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,13 @@ def assemble(app: Celery) -> Exporter:
     SQS carries no events and no remote control: there the ledger says what it can.
     """
     speaks = urlsplit(app.conf.broker_url).scheme != "sqs"
-    names = queue_names.NAMES
+    names = tuple(queue.name for queue in app.conf.task_queues or ()) or (app.conf.task_default_queue,)
     tasks = declared_tasks(app)
     # The moments at which series began would be a third of the page, and no dashboard reads them.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left this one untyped
     registry = CollectorRegistry()
     sources = Sources(("events", "queues", "workers", "ledger") if speaks else ("ledger",))
-    counted = TaskMetrics(registry, lambda name: tasks.get(name, queue_names.DEFAULT))
+    counted = TaskMetrics(registry, lambda name: tasks.get(name, app.conf.task_default_queue))
     seen = workers.Workers(counted.forget_host)
     consumers = workers.Consumers(app, names)
     reader = ledger.Reader(

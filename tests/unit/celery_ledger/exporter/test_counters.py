@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from config.exporter.counters import TaskMetrics, exception_class, sent_at
+from celery_ledger.exporter.counters import TaskMetrics, exception_class, sent_at
 
 
 class Told:

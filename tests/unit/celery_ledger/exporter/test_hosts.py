@@ -1,6 +1,6 @@
 import pytest
 
-from config.hosts import is_allowed
+from celery_ledger.exporter.hosts import is_allowed
 
 
 @pytest.mark.parametrize(

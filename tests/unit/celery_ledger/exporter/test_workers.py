@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from config.exporter.workers import Consumers, Workers
+from celery_ledger.exporter.workers import Consumers, Workers
 
 
 class Clock:

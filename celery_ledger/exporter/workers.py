@@ -12,7 +12,7 @@ from celery.utils.nodenames import nodesplit
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from config.exporter.broker import IMPATIENT
+from celery_ledger.exporter.broker import IMPATIENT
 
 #: A worker beats every 2 s. After so much silence it counts as down, and later its series end.
 DOWN_AFTER_SECONDS = 300

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from config.exporter.server import Server
-from config.exporter.sources import Sources
+from celery_ledger.exporter.server import Server
+from celery_ledger.exporter.sources import Sources
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from celery import Celery
 
+from celery_ledger.exporter.assemble import assemble, by_node, declared_tasks
 from config.celery import app
-from config.exporter.assemble import assemble, by_node, declared_tasks
 from config.queues import NAMES
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from celery import Celery
 from celery.events import EventReceiver
 
-from config.exporter.broker import failures_of
-from config.exporter.sources import Sources
+from celery_ledger.exporter.broker import failures_of
+from celery_ledger.exporter.sources import Sources
 
 SOURCE = "events"
 PAUSE_SECONDS = 1
