@@ -8,14 +8,18 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
-from rest_framework.utils.encoders import JSONEncoder
-from rich.console import Console
-from rich.table import Table
 
-from celery_ledger.api.serializers import RETRYABLE, JobSerializer, JobWithTracebacksSerializer
+from celery_ledger.extras import needs
 from celery_ledger.models import Job
 from celery_ledger.operations import bulk, listing, retention
 from celery_ledger.states import UNFINISHED, JobState
+
+with needs("cli"):
+    from rest_framework.utils.encoders import JSONEncoder
+    from rich.console import Console
+    from rich.table import Table
+
+    from celery_ledger.api.serializers import RETRYABLE, JobSerializer, JobWithTracebacksSerializer
 
 COLUMNS = (
     "id",

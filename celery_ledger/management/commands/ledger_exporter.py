@@ -6,9 +6,12 @@ from typing import Any
 from celery import current_app
 from django.core.management.base import BaseCommand, CommandError
 
-from celery_ledger.exporter.assemble import assemble
-from celery_ledger.exporter.serve import serve
-from celery_ledger.exporter.server import Server
+from celery_ledger.extras import needs
+
+with needs("exporter"):
+    from celery_ledger.exporter.assemble import assemble
+    from celery_ledger.exporter.serve import serve
+    from celery_ledger.exporter.server import Server
 
 
 class Command(BaseCommand):
