@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emi
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo bench chaos check lock upgrade fmt clean reset
+.PHONY: help run test demo bench chaos check dist lock upgrade fmt clean reset
 
 help: ## print this list
 	@echo "Offstage. Needs Python 3.11 or newer and make; PYTHON=python3.12 names another one."
@@ -43,6 +43,9 @@ check: $(VENV)/dev.stamp ## lint, format, types, import contracts, migrations, O
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	.ci/audit
+
+dist: $(VENV)/dev.stamp ## build wheel and sdist of the library celery_ledger into dist/
+	@rm -rf dist && $(BIN)/uv build --quiet --out-dir dist && ls dist
 
 lock: $(VENV)/dev.stamp ## write requirements*.txt anew from requirements*.in, keeping what is pinned
 	$(LOCK) requirements.in -o requirements.txt

@@ -9,9 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import passwords, two_factor_setup
-from accounts.login_models import ActiveLogin, TwoFactor
-from accounts.models import Deletion, DeletionStep, Export, Project, PushSubscription, User, Webhook
+from accounts.account_deletion.models import Deletion, DeletionStep
+from accounts.exports.models import Export
+from accounts.logins import two_factor_setup
+from accounts.logins.models import ActiveLogin, TwoFactor
+from accounts.models import Project, User
+from accounts.passwords import password_reset
+from accounts.push.models import PushSubscription
+from accounts.webhooks.models import Webhook
 
 
 class UserCreation(AdminUserCreationForm):  # type: ignore[type-arg]  # Django does not subscript it
@@ -29,7 +34,7 @@ class PasswordChange(AdminPasswordChangeForm):  # type: ignore[type-arg]  # Djan
     def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
         """Store it, end every login and every mailed link of the user, and mail a notice."""
         super().set_password_and_save(user, *args, **{**kwargs, "commit": False})  # type: ignore[misc]  # the stubs miss it
-        passwords.replace(user, user.password, timezone.now())
+        password_reset.replace(user, user.password, timezone.now())
         return user
 
 

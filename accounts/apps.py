@@ -12,4 +12,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks of this app's settings, and what records and logs logins."""
         # They register themselves; the registry of models must be ready first.
-        from accounts import active_logins, checks, login_log  # noqa: F401, PLC0415
+        from accounts import checks  # noqa: F401, PLC0415
+        from accounts.logins import active_logins, login_log  # noqa: F401, PLC0415

@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from accounts import password_check, queries
+from accounts import queries
 from accounts.models import User
+from accounts.password_checks import password_check
 
 
 class LockingBackend(ModelBackend):

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from accounts import extensions
-from accounts.models import StepName
+from accounts.account_deletion.models import StepName
 
 ERASED_ELSEWHERE = {StepName.FILES.value, StepName.ASSETS.value}
 

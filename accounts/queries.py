@@ -8,21 +8,14 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from knox.models import AuthToken
 
-from accounts.login_models import ActiveLogin, LoginKind, RecoveryCode, Session, TwoFactor
-from accounts.models import (
-    Deletion,
-    DeletionStep,
-    Export,
-    ExportState,
-    KnownClient,
-    LoginFailures,
-    MailedToken,
-    Project,
-    PushSubscription,
-    TokenPurpose,
-    User,
-    Webhook,
-)
+from accounts.account_deletion.models import Deletion, DeletionStep
+from accounts.exports.models import Export, ExportState
+from accounts.logins.models import ActiveLogin, LoginKind, RecoveryCode, Session, TwoFactor
+from accounts.mail.models import MailedToken, TokenPurpose
+from accounts.models import Project, User
+from accounts.password_checks.models import KnownClient, LoginFailures
+from accounts.push.models import PushSubscription
+from accounts.webhooks.models import Webhook
 from api.models import IdempotencyKey
 
 

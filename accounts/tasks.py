@@ -4,26 +4,33 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts import deletion, export, forgetting, notices, passwords, push, signup, webhooks
-from jobs.declare import job
+from accounts import retention
+from accounts.account_deletion import deletion
+from accounts.exports import export
+from accounts.mail import notices
+from accounts.passwords import password_reset
+from accounts.push import push_notifications
+from accounts.signup import registration
+from accounts.webhooks import webhook_events
+from celery_ledger import job
 
 
 @job("accounts.send_verification", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
 def send_verification(user_id: str, sign_up_number: int | None = None) -> None:
     """Mail the link that verifies the address."""
-    signup.send_verification(user_id, sign_up_number)
+    registration.send_verification(user_id, sign_up_number)
 
 
 @job("accounts.warn_owner", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
 def warn_owner(user_id: str) -> None:
     """Tell an owner that somebody tried to sign up with the address."""
-    signup.warn_owner(user_id)
+    registration.warn_owner(user_id)
 
 
 @job("accounts.send_reset", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
 def send_reset(user_id: str) -> None:
     """Mail the link that sets a new password."""
-    passwords.send_reset(user_id)
+    password_reset.send_reset(user_id)
 
 
 @job("accounts.send_notice", queue="mail", soft_seconds=40, hard_seconds=50, limit="email")
@@ -41,13 +48,13 @@ def send_deletion_notice(deletion_id: str) -> None:
 @job("accounts.send_push", queue="push", soft_seconds=40, hard_seconds=50)
 def send_push(subscription_id: int, title: str, body: str, path: str) -> None:
     """Show a notification in one browser."""
-    push.send(subscription_id, title, body, path)
+    push_notifications.send(subscription_id, title, body, path)
 
 
 @job("accounts.post_webhook", queue="push", soft_seconds=40, hard_seconds=50)
 def post_webhook(webhook_id: str, event: str, happened_at: str, about: dict[str, Any]) -> None:
     """Post an event to one receiver."""
-    webhooks.post(webhook_id, event, happened_at, about, timezone.now())
+    webhook_events.post(webhook_id, event, happened_at, about, timezone.now())
 
 
 @job("accounts.delete_projects", queue="accounts", soft_seconds=600, hard_seconds=660)
@@ -89,4 +96,4 @@ def write_export(export_id: str) -> None:
 @job("accounts.forget_expired", queue="maintenance", soft_seconds=300, hard_seconds=330)
 def forget_expired() -> None:
     """Delete tokens, login failures and exports whose time is over."""
-    forgetting.forget_expired(timezone.now())
+    retention.forget_expired(timezone.now())

@@ -18,7 +18,7 @@ from typing import Any, Final
 from django.core.files.storage import FileSystemStorage, storages
 
 from api.errors import BucketRefuses, StorageAway
-from jobs.current import checkpoint
+from celery_ledger import checkpoint
 
 # Small files spend their time on the way there and back: so many travel side by side.
 _AT_ONCE: Final = 8

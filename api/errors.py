@@ -5,7 +5,7 @@ Plain exceptions: a workflow that says no must not know HTTP's libraries.
 
 from typing import Final
 
-from jobs.errors import Transient
+from celery_ledger import Transient
 
 RETRY_AFTER_SECONDS: Final = 5
 

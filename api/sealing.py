@@ -1,7 +1,7 @@
 """What we must be able to read again and nobody else: sealed under SECRET_KEY before it is stored.
 
 A copy of the database alone (a backup, a replica, a dump for a bug report) opens none of it. Whatever only has to be
-recognised is hashed instead; see `accounts.tokens`.
+recognised is hashed instead; see `accounts.mail.mailed_tokens`.
 
 SECRET_KEY can be replaced: what SECRET_KEY_FALLBACKS sealed is still read, and `manage.py reseal` seals it anew.
 """

@@ -1,7 +1,8 @@
 """Clients that write jobs into the ledger at the same time, one in each transaction, with fsync on.
 
-PostgreSQL lets transactions that notify commit one at a time. `jobs.wakeup` notifies after the commit, in a session of
-its own; the baselines are no notification at all, and NOTIFY in the client's transaction. All three take turns.
+PostgreSQL lets transactions that notify commit one at a time. `celery_ledger.ledger.wakeup` notifies after the commit, in
+a session of its own; the baselines are no notification at all, and NOTIFY in the client's transaction. All three take
+turns.
 """
 
 import json
@@ -85,7 +86,7 @@ def _measure() -> dict[str, list[float]]:
 
 
 def _variants() -> dict[str, Wake]:
-    from jobs import queries, wakeup  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import queries, wakeup  # noqa: PLC0415 - needs Django set up
 
     def notify() -> None:
         with connection.cursor() as cursor:
@@ -115,7 +116,7 @@ def _client(variants: dict[str, Wake], start: Barrier, counts: "SimpleQueue[int]
 
 def _write_job(wake: Wake) -> None:
     # What `enqueue` does in the database. Its checks need a core, and the clients share few.
-    from jobs import queries  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import queries  # noqa: PLC0415 - needs Django set up
 
     key = str(uuid4())
     job = queries.NewJob(
@@ -145,7 +146,7 @@ def _write_job(wake: Wake) -> None:
 
 def _listen() -> None:
     """Hear what is notified, as a relay does, and do nothing."""
-    from jobs import queries  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import queries  # noqa: PLC0415 - needs Django set up
 
     with connection.cursor() as cursor:
         cursor.execute(f"listen {queries.CHANNEL}")

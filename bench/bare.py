@@ -5,7 +5,8 @@ from pathlib import Path
 from celery import Celery
 from django.conf import settings
 
-from config import brokers, env
+from celery_ledger.transports import brokers
+from config import env
 from config.services import ensure
 
 env.select_settings()

@@ -46,13 +46,13 @@ def main() -> None:
 
 
 def _group(size: int) -> float:
-    from jobs.canvas import group, step  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.canvas import group, step  # noqa: PLC0415 - needs Django set up
 
     return _timed(lambda: group(step("bench.nothing") for _ in range(size)).delay(), size)
 
 
 def _chord(size: int) -> float:
-    from jobs.canvas import chord, group, step  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.canvas import chord, group, step  # noqa: PLC0415 - needs Django set up
 
     return _timed(
         lambda: chord(group(step("bench.nothing") for _ in range(size)), step("bench.nothing")).delay(),
@@ -62,8 +62,8 @@ def _chord(size: int) -> float:
 
 def _timed(ask: Callable[[], object], jobs: int) -> float:
     """Return the seconds from asking to the end of the last of the jobs."""
-    from jobs.models import Job  # noqa: PLC0415 - needs Django set up
-    from jobs.states import JobState  # noqa: PLC0415
+    from celery_ledger.models import Job  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.states import JobState  # noqa: PLC0415
 
     Job.objects.all().delete()
     began_at = time.perf_counter()

@@ -37,7 +37,7 @@ DAYS = 8
 Watch = dict[str, list[float]]
 
 _FILL = """
-    insert into jobs_job (id, root_id, name, queue, state, args, kwargs, canvas, headers, run_at, created_at,
+    insert into celery_ledger_job (id, root_id, name, queue, state, args, kwargs, canvas, headers, run_at, created_at,
         published_at, started_at, finished_at, attempts, max_attempts, attempts_before, publications, worker,
         order_key, unique_key, request_id, error, result)
     select md5(n::text)::uuid, md5(n::text)::uuid, kind.name, kind.queue, kind.state,
@@ -46,7 +46,7 @@ _FILL = """
         case when n %% 20 = 0 then 'user/' || n %% 5003 end, case when n %% 50 = 0 then 'tick/' || n end,
         md5((n / 3)::text), case when kind.state = 'dead' then 'no such mailbox' else '' end, 'null'
     from generate_series(%(first)s::bigint, %(last)s::bigint) as n
-    cross join (select * from jobs_job where name = 'bench.nothing' order by seq limit 1) as model
+    cross join (select * from celery_ledger_job where name = 'bench.nothing' order by seq limit 1) as model
     cross join lateral (select now() - (%(last)s - n) * (%(days)s * interval '1 day' / %(size)s) as at) as moment
     cross join lateral (select
         case when n %% 100000 = 7 then 'bench.rare' else (%(names)s::text[])[choice] end as name,
@@ -56,10 +56,11 @@ _FILL = """
             as choice) as chosen) as kind
 """
 _FILL_ERRORS = """
-    insert into jobs_error (job_id, attempt, at, worker, fate, error_class, message, traceback)
+    insert into celery_ledger_error (job_id, attempt, at, worker, fate, error_class, message, traceback)
     select md5(n::text)::uuid, 1, finished_at, worker, 'transient', 'Transient', 'mail server not reachable',
-        repeat('  File "accounts/emails.py", line 40, in send' || n, 20)
-    from generate_series(%(first)s::bigint + 1, %(last)s::bigint, 100) as n join jobs_job on id = md5(n::text)::uuid
+        repeat('  File "accounts/mail/emails.py", line 40, in send' || n, 20)
+    from generate_series(%(first)s::bigint + 1, %(last)s::bigint, 100) as n
+    join celery_ledger_job on id = md5(n::text)::uuid
 """
 
 
@@ -94,7 +95,7 @@ def main() -> None:
 
 def _fill() -> dict[str, str]:
     """Make both databases and return their names."""
-    from jobs.enqueue import enqueue  # noqa: PLC0415 - needs Django set up
+    from celery_ledger import enqueue  # noqa: PLC0415 - needs Django set up
 
     enqueue("bench.nothing")
     small = str(connection.settings_dict["NAME"])
@@ -137,7 +138,8 @@ def _no_indexes() -> Iterator[None]:
     """Drop the indexes of the ledger and build them afterwards, which takes a tenth of filling them row by row."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select indexname, indexdef from pg_indexes where tablename = 'jobs_job' and indexname <> 'jobs_job_pkey'"
+            "select indexname, indexdef from pg_indexes"
+            " where tablename = 'celery_ledger_job' and indexname <> 'celery_ledger_job_pkey'"
         )
         indexes = cursor.fetchall()
     for name, _ in indexes:
@@ -150,11 +152,12 @@ def _no_indexes() -> Iterator[None]:
 
 def _turn(watch: Watch) -> None:
     """Measure each act once, or once for each of a batch; every job that is asked for is settled."""
+    from celery_ledger import enqueue  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import queries  # noqa: PLC0415
+    from celery_ledger.models import Job  # noqa: PLC0415
+    from celery_ledger.operations import metrics, retention  # noqa: PLC0415
+    from celery_ledger.settling.rescue import rescue  # noqa: PLC0415
     from config import queues  # noqa: PLC0415
-    from jobs import metrics, queries, retention  # noqa: PLC0415
-    from jobs.enqueue import enqueue  # noqa: PLC0415 - needs Django set up
-    from jobs.models import Job  # noqa: PLC0415
-    from jobs.rescue import rescue  # noqa: PLC0415
 
     def timed(what: str, act: Callable[[], Any]) -> Any:
         began_at = time.perf_counter()
@@ -192,9 +195,10 @@ def _turn(watch: Watch) -> None:
 
 def _look(timed: Callable[[str, Callable[[], object]], object]) -> None:
     """Measure what people and the exporter ask."""
-    from jobs import metrics, queries  # noqa: PLC0415 - needs Django set up
-    from jobs.listing import Wanted, matching, without_tracebacks  # noqa: PLC0415
-    from jobs.states import JobState  # noqa: PLC0415
+    from celery_ledger.ledger import queries  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.operations import metrics  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.operations.listing import Wanted, matching, without_tracebacks  # noqa: PLC0415
+    from celery_ledger.states import JobState  # noqa: PLC0415
 
     def page(**wanted: Any) -> Callable[[], object]:
         return lambda: list(without_tracebacks(matching(Wanted(**wanted)))[:51])

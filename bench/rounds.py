@@ -61,9 +61,9 @@ def _middle(rounds: list[Figures], key: str) -> float:
 
 
 def _ours() -> Figures:
-    from jobs.enqueue import enqueue  # noqa: PLC0415 - needs Django set up
-    from jobs.models import Job  # noqa: PLC0415
-    from jobs.states import JobState  # noqa: PLC0415
+    from celery_ledger.asking.enqueueing import enqueue  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.models import Job  # noqa: PLC0415
+    from celery_ledger.states import JobState  # noqa: PLC0415
 
     began_at = time.perf_counter()
     with transaction.atomic():

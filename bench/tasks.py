@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.declare import job
+from celery_ledger.declare import job
 
 
 @job("bench.nothing", queue="maintenance", soft_seconds=20, hard_seconds=30)

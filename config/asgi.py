@@ -5,9 +5,9 @@ import tempfile
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from celery_ledger.poolers import refuse_transaction_pooling
 from config import env
 from config.services import ensure
-from jobs.poolers import refuse_transaction_pooling
 from media_pipeline.upload_stream import UploadStream
 
 env.select_settings()

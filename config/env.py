@@ -267,11 +267,6 @@ def share_web_metrics(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
-def remap_sigterm() -> None:
-    """Ask billiard, Celery's process pool, to take SIGTERM for SIGQUIT, where nobody asked for something else."""
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-
-
 def read(environ: Mapping[str, str]) -> Env:
     """Return `environ` parsed. Raises BadVariable for the first one that does not parse."""
     return _read(_Reader(environ))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config import hosts
+from celery_ledger.exporter import hosts
 
 
 def check_hosts() -> None:

@@ -3,7 +3,11 @@
 A worker without `-Q` consumes all of them. Give a kind workers of its own with `celery -A config worker -Q media`.
 """
 
+from urllib.parse import urlsplit
+
 from kombu import Exchange, Queue
+
+SQS_PREFIX = "offstage-"
 
 WHY = {
     "mail": "short, waits on the mail server, held to its rate: must not stand behind an encode",
@@ -34,3 +38,8 @@ def queues() -> tuple[Queue, ...]:
     a flushed Redis loses for good.
     """
     return tuple(Queue(name, Exchange(name, type="direct"), routing_key=name) for name in NAMES)
+
+
+def transport_options(broker_url: str) -> dict[str, str]:
+    """Return what kombu is to know of our queues: on SQS those of an account share one list of names."""
+    return {"queue_name_prefix": SQS_PREFIX} if urlsplit(broker_url).scheme == "sqs" else {}

@@ -36,8 +36,8 @@ INSTALLED_APPS = [
     "media_pipeline",
     "accounts",
     "api",
-    "jobs",
-    "accounts.admin_app.StaffAdminConfig",  # Django's admin
+    "celery_ledger",
+    "accounts.staff.admin_app.StaffAdminConfig",  # Django's admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -115,8 +115,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # to be on the browsers' preload list is for whoever has the domain to decide
 ]
 PASSWORD_HASHERS = [
-    "accounts.hashers.Argon2PasswordHasher",
-    "accounts.hashers.PBKDF2PasswordHasher",  # reads what an older installation may have stored
+    "accounts.password_checks.hashers.Argon2PasswordHasher",
+    "accounts.password_checks.hashers.PBKDF2PasswordHasher",  # reads what an older installation may have stored
 ]
 PASSWORD_MIN_CHARACTERS = 12
 AUTH_PASSWORD_VALIDATORS = [
@@ -125,10 +125,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": PASSWORD_MIN_CHARACTERS},
     },
-    {"NAME": "accounts.password_validators.KnownPasswordValidator"},
-    {"NAME": "accounts.password_validators.OwnWordsValidator"},
+    {"NAME": "accounts.password_checks.password_validators.KnownPasswordValidator"},
+    {"NAME": "accounts.password_checks.password_validators.OwnWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "accounts.password_length.MaximumLengthValidator"},
+    {"NAME": "accounts.password_checks.password_length.MaximumLengthValidator"},
 ]
 TOKEN_DAYS = ENV.web.token_days
 TOKEN_IDLE_DAYS = ENV.web.token_idle_days
@@ -165,7 +165,7 @@ WEBHOOK_PRIVATE_ORIGINS = ENV.webhooks.private_origins
 # --- Browsers
 
 HTTPS = PUBLIC_URL.startswith("https://")
-SESSION_ENGINE = "accounts.sessions"
+SESSION_ENGINE = "accounts.logins.sessions"
 SESSION_IDLE_MINUTES = ENV.web.session_idle_minutes
 SESSION_MAX_HOURS = ENV.web.session_max_hours
 # The cookie lives as long as a session may; the row in the database ends it earlier.
@@ -203,7 +203,7 @@ THROTTLES = dict(ENV.web.throttles)
 REST_FRAMEWORK = {
     # Tokens first: the first one decides whether a stranger gets 401 with WWW-Authenticate, or 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.bearer.BearerAuthentication",
+        "accounts.logins.bearer.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

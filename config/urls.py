@@ -11,7 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("accounts.urls")),
     path("api/", include("media_pipeline.urls")),
     path("api/", include("reports.urls")),
-    path("api/", include("jobs.api.urls")),
+    path("api/", include("celery_ledger.api.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(
         r"^api/docs/?$",

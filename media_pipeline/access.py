@@ -17,10 +17,10 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from accounts import active_logins
-from accounts.bearer import BearerAuthentication
+from accounts.logins import active_logins
+from accounts.logins.bearer import BearerAuthentication
+from accounts.logins.sessions import LOGIN_ID
 from accounts.models import User
-from accounts.sessions import LOGIN_ID
 from api.connections import lent
 from api.errors import Refused
 

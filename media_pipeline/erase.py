@@ -7,9 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from api.errors import StorageAway
-from jobs import control
-from jobs.current import checkpoint
-from jobs.enqueue import enqueue
+from celery_ledger import checkpoint, control, enqueue
 from media_pipeline import queries, resumable, storage
 from media_pipeline.models import Asset, Video, VideoState
 from media_pipeline.progress import announce

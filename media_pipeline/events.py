@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
-from accounts.login_watch import watch
+from accounts.logins.login_watch import watch
 from api.connections import lent
 from api.methods import only
 from media_pipeline import announcements, open_streams, queries

@@ -5,7 +5,7 @@ from pathlib import Path
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from accounts.login_watch import watch
+from accounts.logins.login_watch import watch
 from api.connections import lent
 from api.methods import only
 from api.ranges import StillAllowed, serve_file

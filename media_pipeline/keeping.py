@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from api import bucket
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline import queries
 from media_pipeline.engine.atomic import building, sync
 

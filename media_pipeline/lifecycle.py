@@ -12,13 +12,12 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from accounts import push, webhooks
-from accounts.models import WebhookEvent
-from jobs import control
-from jobs.current import checkpoint, current_job
-from jobs.enqueue import enqueue
-from jobs.judge import Fate
-from jobs.models import JobError
+from accounts.push import push_notifications
+from accounts.webhooks import webhook_events
+from accounts.webhooks.models import WebhookEvent
+from celery_ledger import checkpoint, control, current_job, enqueue
+from celery_ledger.errors import Fate
+from celery_ledger.models import JobError
 from media_pipeline import pipeline, progress, queries, quotas
 from media_pipeline.engine.plan import AudioTrack, Film, Plan
 from media_pipeline.errors import WrongState
@@ -195,7 +194,7 @@ def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
     _mark_done(video_id, [StepName.FINISH])
     if not queries.move(video_id, VideoState.READY, progress=100, vmaf=vmaf, error="", finished_at=now):
         return False
-    push.notify(str(video.owner_id), "Your video is ready", video.title, f"/videos/{video.pk}")
+    push_notifications.notify(str(video.owner_id), "Your video is ready", video.title, f"/videos/{video.pk}")
     _tell_webhooks(video, WebhookEvent.VIDEO_READY, {"state": VideoState.READY.value, "error": ""}, now)
     progress.announce(video_id)
     log.info("video_ready", video_id=video_id)
@@ -338,7 +337,7 @@ def _mark_done(video_id: str, names: list[StepName]) -> bool:
 
 
 def _tell_webhooks(video: Video, event: WebhookEvent, end: dict[str, str], now: datetime) -> None:
-    webhooks.notify(str(video.owner_id), event, {"id": str(video.pk), **end}, now)
+    webhook_events.notify(str(video.owner_id), event, {"id": str(video.pk), **end}, now)
 
 
 def _is_of_present_run(video: Video) -> bool:

@@ -11,7 +11,8 @@ Thumbnails, storyboard and subtitles are optional: one that fails is left out (`
 from typing import Final
 from uuid import UUID
 
-from jobs.canvas import Signature, chain, chord, step
+from celery_ledger import chain, chord, step
+from celery_ledger.canvas import Signature
 from media_pipeline.engine.plan import Film, Plan
 from media_pipeline.models import StepName
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, IntegerField, Sum
 from django.db.models.functions import Cast, Greatest
 
-from jobs.current import checkpoint
+from celery_ledger import checkpoint
 from media_pipeline import announcements
 from media_pipeline.models import FINAL_STATES, Chunk, Step, StepName, Video
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, QuerySet, Sum
 
 from accounts.models import Project, User
-from jobs.models import Job, JobError
-from jobs.states import UNFINISHED, JobState
+from celery_ledger.models import Job, JobError
+from celery_ledger.states import UNFINISHED, JobState
 from media_pipeline.models import (
     FINAL_STATES,
     Asset,

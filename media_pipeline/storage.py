@@ -23,7 +23,7 @@ from uuid import UUID
 from django.conf import settings
 
 from api import bucket
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline import disk, keeping, queries
 from media_pipeline.engine.atomic import sync
 from media_pipeline.errors import NoRoom, UploadBusy, UploadGone

@@ -7,7 +7,7 @@ Each is several times what the largest film allowed (4 hours) takes on two slow 
 
 from django.utils import timezone
 
-from jobs.declare import job
+from celery_ledger import job
 from media_pipeline import erase, lifecycle, sweep, text_tracks
 from media_pipeline.steps import audio as audio_step
 from media_pipeline.steps import encode as encode_step

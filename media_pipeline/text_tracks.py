@@ -18,8 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs.enqueue import enqueue
-from jobs.errors import Permanent
+from celery_ledger import Permanent, enqueue
 from media_pipeline import progress, queries, storage
 from media_pipeline.assets import asset
 from media_pipeline.engine.languages import UNKNOWN, language_tag, track_title

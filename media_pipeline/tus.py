@@ -13,7 +13,7 @@ from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 
-from accounts.login_watch import watch
+from accounts.logins.login_watch import watch
 from accounts.models import User
 from api import answers
 from api.connections import lent

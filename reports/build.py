@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from reports import figures, files, queries, writers
 from reports.models import ReportKind, ReportState
 from reports.periods import Period

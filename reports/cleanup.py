@@ -8,8 +8,8 @@ from django.conf import settings
 from knox.models import get_token_model
 
 from api import idempotency
-from jobs import retention
-from jobs.current import checkpoint
+from celery_ledger import checkpoint
+from celery_ledger.operations import retention
 from reports import queries
 
 log = structlog.get_logger(__name__)

@@ -20,8 +20,8 @@ from django.db.models import (
 from django.db.models.functions import TruncDay, TruncHour
 
 from accounts.models import User
-from jobs.models import Job, JobError
-from jobs.states import FINISHED, JobState
+from celery_ledger.models import Job, JobError
+from celery_ledger.states import FINISHED, JobState
 from media_pipeline.models import Video, VideoState
 from reports.models import ReportKind
 from reports.periods import Period

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from jobs.declare import job
+from celery_ledger import job
 from reports import build as building
 from reports import cleanup, wishes
 from reports.models import ReportKind

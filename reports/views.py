@@ -15,7 +15,7 @@ from api.errors import NotFound
 from api.idempotency import idempotent
 from api.ranges import content_type_of
 from api.schema import LOCATION
-from jobs.api.permissions import StaffWithPermission
+from celery_ledger.api.permissions import StaffWithPermission
 from reports import files, queries, wishes
 from reports.models import Report, ReportKind
 from reports.serializers import ReportSerializer, WishSerializer

@@ -4,9 +4,7 @@ from datetime import UTC, date, datetime
 
 from django.db import transaction
 
-from jobs import control
-from jobs.canvas import step
-from jobs.enqueue import enqueue
+from celery_ledger import control, enqueue, step
 from reports import periods, queries
 from reports.errors import NotOverYet
 from reports.models import Report, ReportKind, ReportState

@@ -11,8 +11,8 @@ import django
 import pytest
 from django.db.backends.signals import connection_created
 
+from celery_ledger.ledger import wakeup
 from config import connections, env, services
-from jobs import wakeup
 from tests.harness.moto import S3
 
 # Whoever made the data folder of this session removes it; pytest-xdist's workers are handed it by their environment.

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from jobs.models import Job, JobError
-from jobs.states import FINISHED, JobState
+from celery_ledger.models import Job, JobError
+from celery_ledger.states import FINISHED, JobState
 
 
 def a_job(state: str = JobState.QUEUED, name: str = "test.task", queue: str = "mail", **fields) -> Job:

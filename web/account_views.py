@@ -15,8 +15,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import active_logins, login, passwords, profile, queries, signup, two_factor
+from accounts import profile, queries
+from accounts.logins import active_logins, login, two_factor
 from accounts.models import User
+from accounts.passwords import password_reset
+from accounts.signup import registration
 from api.throttle import client_address, guard
 from web import link_tokens
 from web.forms import AccessibleForm, AddressForm, LoginForm, NameForm, NewPasswordForm, SignupForm, TokenForm
@@ -36,7 +39,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         with form.refusals():
             guard("signup", request)
             sent = form.cleaned_data
-            signup.sign_up(sent["email"], sent["password"], sent["name"])
+            registration.sign_up(sent["email"], sent["password"], sent["name"])
     return _page(request, "signup", form) if _is_open(form) else redirect("signup_sent")
 
 
@@ -77,7 +80,7 @@ def verify_email(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None, initial={"token": link_tokens.token_of(request)})
     if form.is_valid():
         with form.refusals():
-            signup.verify(form.cleaned_data["token"], timezone.now())
+            registration.verify(form.cleaned_data["token"], timezone.now())
     if _is_open(form):
         return _page(request, "verify_email", form)
     messages.success(request, "Your address is verified. Welcome!")
@@ -91,7 +94,7 @@ def send_again(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         with form.refusals():
             guard("password_reset", request)
-            signup.ask_verification(form.cleaned_data["email"])
+            registration.ask_verification(form.cleaned_data["email"])
     return _page(request, "send_again", form) if _is_open(form) else redirect("signup_sent")
 
 
@@ -102,7 +105,7 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         with form.refusals():
             guard("password_reset", request)
-            passwords.ask_reset(form.cleaned_data["email"])
+            password_reset.ask_reset(form.cleaned_data["email"])
     return _page(request, "forgot_password", form) if _is_open(form) else redirect("signup_sent")
 
 
@@ -116,7 +119,7 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         with form.refusals():
             sent = form.cleaned_data
-            passwords.reset(sent["token"], sent["password"], timezone.now(), client_address(request))
+            password_reset.reset(sent["token"], sent["password"], timezone.now(), client_address(request))
     if _is_open(form):
         return _page(request, "reset_password", form)
     messages.success(request, "Your password is changed.")

@@ -10,7 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import deletion, export, queries
+from accounts import queries
+from accounts.account_deletion import deletion
+from accounts.exports import export
 from accounts.models import User
 from web.forms import DeletionForm
 

@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from accounts.password_rules import PASSWORD_MAX_CHARACTERS
+from accounts.password_checks.password_rules import PASSWORD_MAX_CHARACTERS
 from api import security_log
 from api.errors import Refused
 

@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import active_logins, password_change, queries
+from accounts import queries
+from accounts.logins import active_logins
 from accounts.models import User
+from accounts.passwords import password_change
 from web.forms import PasswordChangeForm
 
 

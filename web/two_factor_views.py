@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import active_logins, two_factor, two_factor_setup
+from accounts.logins import active_logins, two_factor, two_factor_setup
 from accounts.models import User
 from web.forms import AccessibleForm, CodeForm, ConfirmationForm, SecondFactorForm
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.audio_tracks import DEFAULT_NAME, AudioTrack, make_audio_tracks
 from media_pipeline.engine.ffmpeg import budget_for, read_from, run_ffmpeg, write_to

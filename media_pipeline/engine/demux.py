@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient
 from media_pipeline.engine.ffmpeg import FORMATS
 from media_pipeline.engine.process import CPU_TIME, FILE_TOO_LARGE, KILLED, Access, Budget, Ended, run_program
 from media_pipeline.engine.unforeseen import unforeseen

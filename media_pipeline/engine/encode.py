@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from jobs.errors import Transient
+from celery_ledger import Transient
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.cut import SHIFT_SECONDS
 from media_pipeline.engine.ffmpeg import (

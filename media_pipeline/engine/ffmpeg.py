@@ -8,7 +8,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient
 from media_pipeline.engine.plan import OnProgress
 from media_pipeline.engine.process import (
     CPU_TIME,

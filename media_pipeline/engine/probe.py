@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient
 from media_pipeline.engine.demux import ask_demuxer
 from media_pipeline.engine.film import Film, Limits
 

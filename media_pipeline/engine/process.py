@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 KILLED, FILE_TOO_LARGE, CPU_TIME = -9, -25, -24

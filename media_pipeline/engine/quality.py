@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from statistics import mean
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline.engine.ffmpeg import OWN_FORMATS, budget_for, read_from, run_ffmpeg
 from media_pipeline.engine.plan import Film, OnProgress, Plan, Rung
 from media_pipeline.engine.reel import Reel

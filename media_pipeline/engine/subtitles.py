@@ -7,7 +7,7 @@ from typing import Self, cast
 
 import structlog
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.audio import IN_STEP, read_sound
 from media_pipeline.engine.cue_cleaning import clean, read_ass

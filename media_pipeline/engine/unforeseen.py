@@ -6,7 +6,7 @@ from struct import error as StructError  # noqa: N812 - named like what it is, a
 
 import structlog
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline.engine.process import Ended
 
 log = structlog.get_logger(__name__)

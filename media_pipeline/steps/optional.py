@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jobs.current import current_job
-from jobs.errors import Permanent, Transient
+from celery_ledger import Permanent, Transient, current_job
 from media_pipeline import lifecycle
 from media_pipeline.engine.unforeseen import FOR_THE_OWNER
 from media_pipeline.models import StepName

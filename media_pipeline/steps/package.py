@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from jobs.errors import Permanent
+from celery_ledger import Permanent
 from media_pipeline import lifecycle, progress, storage
 from media_pipeline.assets import asset, subtitle_tracks
 from media_pipeline.engine.chapters import write_chapters

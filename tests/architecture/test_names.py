@@ -28,7 +28,7 @@ def declared():
 
 def registered():
     # Tests that ran before in this process may have declared tasks of their own, or imported that of Django's tasks.
-    foreign = ("celery.", "tests.", "jobs.django_tasks.")
+    foreign = ("celery.", "tests.", "celery_ledger.django_tasks.")
     return {name for name, task in current_app.tasks.items() if not task.__module__.startswith(foreign)}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from config.env import ROOT
 
-PACKAGES = ("config", "web", "reports", "media_pipeline", "accounts", "api", "jobs")
+PACKAGES = ("config", "web", "reports", "media_pipeline", "accounts", "api", "celery_ledger")
 
 
 def modules() -> list[Path]:

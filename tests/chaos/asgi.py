@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from celery_ledger import faultpoints
 from config.asgi import application as offstage
-from jobs import faultpoints
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

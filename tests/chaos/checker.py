@@ -14,9 +14,9 @@ from django.db import connection
 from django.db.models import F
 
 from accounts.models import User
+from celery_ledger.models import Job
+from celery_ledger.states import FINISHED, UNFINISHED, JobState
 from config.queues import NAMES
-from jobs.models import Job
-from jobs.states import FINISHED, UNFINISHED, JobState
 from tests.chaos.app import effects
 from tests.chaos.app.effects import Effect
 from tests.chaos.load import Asked

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from celery import signature
 from django.db import Error, connection, transaction
 
-from accounts.signup import sign_up
-from jobs.canvas import chain, chord, group, step
-from jobs.enqueue import enqueue
+from accounts.signup.registration import sign_up
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.canvas import chain, chord, group, step
 
 PASSWORD = "correct horse battery staple"
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from django.db import Error, connection
 
-from jobs.models import Job
-from jobs.states import JobState
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from tests.chaos import checker
 from tests.chaos.checker import Verdict
 from tests.chaos.load import Load

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from config import brokers as broker_settings
+from celery_ledger.transports import brokers as broker_settings
 from config import services
 from config.env import ROOT
 from tests.chaos.app import effects
@@ -44,7 +44,13 @@ QUICK = {
     "LOG_LEVEL": "info",
 }
 SETTINGS = "tests.chaos.app.settings"
-TABLES = ("jobs_job", "jobs_chord", "accounts_user", "chaos_effect", "django_celery_beat_periodictask")
+TABLES = (
+    "celery_ledger_job",
+    "celery_ledger_chord",
+    "accounts_user",
+    "chaos_effect",
+    "django_celery_beat_periodictask",
+)
 
 
 @dataclass(frozen=True)

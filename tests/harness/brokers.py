@@ -17,16 +17,13 @@ from typing import Any
 
 import amqp
 
-from config.brokers import transport_options
-from config.queues import NAMES
+from config.queues import NAMES, SQS_PREFIX
 from tests.harness.broker import Broker
 from tests.harness.installed import ERLANGS, SERVERS, need_rabbitmq, program
 from tests.harness.moto import Moto
 from tests.harness.ports import free_port
 
 __all__ = ["Broker", "RabbitMQ", "Sqs", "need_rabbitmq"]
-
-QUEUE_PREFIX = transport_options("sqs://")["queue_name_prefix"]
 
 
 class RabbitMQ(Broker):
@@ -180,8 +177,8 @@ class Sqs(Moto, Broker):
 
     def _urls(self, queues: Sequence[str]) -> list[str]:
         """Return the addresses of those queues that exist."""
-        wanted = {f"{QUEUE_PREFIX}{queue}" for queue in queues or NAMES}
-        found = self._client().list_queues(QueueNamePrefix=QUEUE_PREFIX).get("QueueUrls", [])
+        wanted = {f"{SQS_PREFIX}{queue}" for queue in queues or NAMES}
+        found = self._client().list_queues(QueueNamePrefix=SQS_PREFIX).get("QueueUrls", [])
         return [url for url in found if url.rpartition("/")[2] in wanted]
 
     def _client(self) -> Any:

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
-from jobs.models import Chord, Job
+from celery_ledger.models import Chord, Job
 from tests.integration.stage import Stage
 from tests.integration.testtasks import effects, tasks
 

@@ -25,17 +25,20 @@ from hypothesis.stateful import (
     rule,
 )
 
-from jobs import chords, control, delivery, queries, settle
-from jobs.canvas import Signature, chain, chord, step
-from jobs.current import CurrentJob, running
-from jobs.enqueue import enqueue
-from jobs.errors import LeaseLost
-from jobs.judge import Failure, Fate
-from jobs.publisher import BrokerAway, Refused
-from jobs.relay import publish_due
-from jobs.rescue import report_lost, rescue
-from jobs.signatures import Part
-from jobs.states import FINISHED, MOVES, WAITING, JobState
+from celery_ledger import control
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.asking.signatures import Part
+from celery_ledger.canvas import Signature, chain, chord, step
+from celery_ledger.current import CurrentJob, running
+from celery_ledger.errors import Fate, LeaseLost
+from celery_ledger.ledger import queries
+from celery_ledger.publishing.publisher import BrokerAway, Refused
+from celery_ledger.publishing.relay import publish_due
+from celery_ledger.running import delivery
+from celery_ledger.settling import chords, settle
+from celery_ledger.settling.judge import Failure
+from celery_ledger.settling.rescue import report_lost, rescue
+from celery_ledger.states import FINISHED, MOVES, WAITING, JobState
 from tests.integration.ledger_model import Follower, Model, ModelChord, ModelJob
 from tests.integration.testtasks import effects
 
@@ -357,7 +360,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def part_of_a_chord_returns_again(self, number: int) -> None:
         parts = self._counted_parts()
         job = parts[number % len(parts)]
-        [place] = select("select group_id::text, group_index from jobs_job where id = %s", job.id)
+        [place] = select("select group_id::text, group_index from celery_ledger_job where id = %s", job.id)
         chords.return_part(Part(*place), job.id, job.id)
 
     # The rescuer, a person, the clock.
@@ -439,12 +442,14 @@ class LedgerMachine(RuleBasedStateMachine):
             ]
 
     def _jobs_are_within_their_bounds(self) -> None:
-        assert not select("select id from jobs_job where attempts > max_attempts")
+        assert not select("select id from celery_ledger_job where attempts > max_attempts")
         assert not select(
-            "select order_key from jobs_job where state = 'running' and order_key is not null"
+            "select order_key from celery_ledger_job where state = 'running' and order_key is not null"
             " group by order_key having count(*) > 1"
         )
-        assert not select("select unique_key from jobs_job group by unique_key having count(unique_key) > 1")
+        assert not select(
+            "select unique_key from celery_ledger_job group by unique_key having count(unique_key) > 1"
+        )
 
     def _only_legal_moves_were_made(self) -> None:
         assert set(select("select distinct before, after from test_move")) <= ALLOWED_MOVES
@@ -503,14 +508,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _learn(self, job: ModelJob, delayed: bool = False) -> None:
         """Take a job that must be there into the model."""
-        [(job.seq,)] = select("select seq from jobs_job where id = %s", job.id)
+        [(job.seq,)] = select("select seq from celery_ledger_job where id = %s", job.id)
         if delayed:
             job.wait(JobState.SCHEDULED, is_due=False)
         self.model.add(job)
 
     def _strangers(self) -> list[str]:
         """Return the jobs that the model does not know, in the order of asking."""
-        ids = [job_id for (job_id,) in select("select id::text from jobs_job order by seq")]
+        ids = [job_id for (job_id,) in select("select id::text from celery_ledger_job order by seq")]
         return [job_id for job_id in ids if job_id not in self.model.jobs]
 
     def _message(self, number: int) -> str:
@@ -565,7 +570,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _meet(self, follower: Follower) -> None:
         assert self._strangers() == [follower.id]
         if follower.args is not None:
-            [(args,)] = select("select args::text::json from jobs_job where id = %s", follower.id)
+            [(args,)] = select("select args::text::json from celery_ledger_job where id = %s", follower.id)
             assert args == follower.args
         self._learn(ModelJob(follower.id, 0))
 
@@ -604,12 +609,12 @@ LEDGER = """
         case when state = 'running' then worker end,
         case when state in ('queued', 'scheduled', 'retrying') then published_at is not null end,
         case when finished_at is null then cancel_requested_at is not null end,
-        (select count(*) from jobs_error where job_id = jobs_job.id)
-    from jobs_job
+        (select count(*) from celery_ledger_error where job_id = celery_ledger_job.id)
+    from celery_ledger_job
 """
 
 
-DUE_AGAIN = "select id::text from jobs_job where state = 'queued' and published_at is null"
+DUE_AGAIN = "select id::text from celery_ledger_job where state = 'queued' and published_at is null"
 
 
 def standing(job: ModelJob) -> tuple[object, ...]:
@@ -650,10 +655,17 @@ def move_back(*columns: str) -> None:
     """Let a long time pass for these columns of every row."""
     changes = ", ".join(f"{column} = {column} - {LONG}" for column in columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"update jobs_job set {changes}")  # noqa: S608 (constants)
+        cursor.execute(f"update celery_ledger_job set {changes}")  # noqa: S608 (constants)
 
 
 def empty_ledger() -> None:
     with connection.cursor() as cursor:
-        for table in ("jobs_error", "jobs_chordpart", "jobs_chord", "jobs_job", "test_effect", "test_move"):
+        for table in (
+            "celery_ledger_error",
+            "celery_ledger_chordpart",
+            "celery_ledger_chord",
+            "celery_ledger_job",
+            "test_effect",
+            "test_move",
+        ):
             cursor.execute(f"delete from {table}")  # noqa: S608 (constants)

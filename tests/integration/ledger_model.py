@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.states import FINISHED, WAITING, JobState
+from celery_ledger.states import FINISHED, WAITING, JobState
 
 #: As the machine sets JOB_MAX_ATTEMPTS: few, so that jobs die.
 MAX_ATTEMPTS = 2

@@ -16,9 +16,9 @@ import redis
 from celery import current_app
 from django.db import connection
 
+from celery_ledger.models import Job
 from config.env import ROOT
 from config.services.valkey import _binary as valkey_binary
-from jobs.models import Job
 from tests.eventually import eventually
 from tests.harness.house import House
 

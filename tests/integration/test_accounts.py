@@ -25,7 +25,7 @@ PASSWORD = "correct horse battery staple"
 
 JOBS_OF = """
 import json
-from jobs.models import Job
+from celery_ledger.models import Job
 rows = Job.objects.filter(name__startswith="{name}").order_by("seq").values("name", "state", "attempts", "error")
 print("ROWS", json.dumps(list(rows)))
 """

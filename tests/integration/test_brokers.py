@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 RECONNECTS = "Cannot connect to"
 
 ENQUEUE = """
-from jobs.enqueue import enqueue
+from celery_ledger.asking.enqueueing import enqueue
 print("JOB", enqueue("celery.accumulate", "x" * {length}))
 """
 
@@ -206,7 +206,7 @@ def test_an_argument_longer_than_a_message_may_be_goes_round_the_broker(sqs):
     assert job, enqueued.stderr
 
     with psycopg.connect(urls(sqs.stack.house.env).database, autocommit=True) as database:
-        question = "select state, length(result::text) from jobs_job where id = %s"
+        question = "select state, length(result::text) from celery_ledger_job where id = %s"
         eventually(lambda: database.execute(question, [job]).fetchone() == ("succeeded", 1_200_004))
 
 

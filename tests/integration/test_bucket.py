@@ -24,8 +24,8 @@ user = User.objects.create_user("owner@example.org", "{PASSWORD}", verified_at=t
 print("TOKEN", AuthToken.objects.create(user)[1])
 """
 UNFINISHED = """
-from jobs.models import Job
-from jobs.states import UNFINISHED
+from celery_ledger.models import Job
+from celery_ledger.states import UNFINISHED
 print("LEFT", Job.objects.filter(state__in=UNFINISHED, name__startswith="media_pipeline.").count())
 """
 WORDS = "1\n00:00:00,500 --> 00:00:02,000\nNothing is shared but the bucket.\n"

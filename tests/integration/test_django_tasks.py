@@ -118,7 +118,7 @@ def test_a_task_of_a_committed_transaction_runs_and_another_process_reads_its_re
     expected = [
         ["missing"],
         ["SUCCESSFUL", "Receipt for order 8", [], 1],
-        ["FAILED", None, ["jobs.errors.Permanent"], 1],
+        ["FAILED", None, ["celery_ledger.errors.Permanent"], 1],
         ["SUCCESSFUL", ["today", 1], [], 1],
     ]
     eventually(lambda: results(project, never, placed, refused, planned) == expected, 90)

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection, transaction
 from prometheus_client.parser import text_string_to_metric_families
 
-from config.exporter import ledger
-from jobs.enqueue import enqueue
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.exporter import ledger
 from tests.eventually import eventually
 from tests.integration.stage import settled
 from tests.unit.monitoring.exposed import metrics_in
@@ -133,7 +133,7 @@ def test_a_database_that_hangs_costs_no_scrape(stage):
     waiting = exporter.total("offstage_outbox_unpublished")
 
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("lock table jobs_job in access exclusive mode")
+        cursor.execute("lock table celery_ledger_job in access exclusive mode")
         began = time.monotonic()
         shown = exporter.total("offstage_outbox_unpublished")
         took_seconds = time.monotonic() - began

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from jobs.models import BeatEntry, Job
+from celery_ledger.models import BeatEntry, Job
 from tests.eventually import eventually
 from tests.integration.stockbeat.settings import SCHEMA
 

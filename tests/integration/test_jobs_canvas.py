@@ -5,10 +5,10 @@ import json
 import pytest
 from celery import current_app, signature
 
-from jobs import control
-from jobs.canvas import chain, chord, group, step
-from jobs.enqueue import enqueue
-from jobs.models import Chord, Job
+from celery_ledger import control
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.canvas import chain, chord, group, step
+from celery_ledger.models import Chord, Job
 from tests.eventually import eventually
 from tests.integration.stage import settled
 from tests.integration.testtasks import effects

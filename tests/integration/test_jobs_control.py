@@ -10,9 +10,9 @@ from celery import current_app
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from jobs.enqueue import enqueue
-from jobs.models import BeatEntry, Job
-from jobs.remote_control import TIME_LIMITS_REFUSED
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.models import BeatEntry, Job
+from celery_ledger.running.remote_control import TIME_LIMITS_REFUSED
 from tests.eventually import eventually
 from tests.integration.stage import broker_of_this_process, running_in, settled
 from tests.integration.testtasks import effects

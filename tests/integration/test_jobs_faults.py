@@ -5,10 +5,10 @@ import signal
 
 from celery import signature
 
-from jobs.canvas import chord, step
-from jobs.enqueue import enqueue
-from jobs.models import Job, JobError
-from jobs.relay import BATCH
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.canvas import chord, step
+from celery_ledger.models import Job, JobError
+from celery_ledger.publishing.relay import BATCH
 from tests.eventually import eventually
 from tests.integration.stage import (
     LEASE_SECONDS,

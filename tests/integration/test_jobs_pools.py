@@ -2,8 +2,8 @@
 
 import signal
 
-from jobs.enqueue import enqueue
-from jobs.models import Job
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.models import Job
 from tests.eventually import eventually
 from tests.integration.stage import LEASE_SECONDS, settled
 from tests.integration.testtasks import effects

@@ -7,13 +7,13 @@ from celery import current_app, signature
 from django.db import connection
 from django.utils import timezone
 
-from jobs import control
-from jobs.canvas import step
-from jobs.enqueue import enqueue
-from jobs.models import Job, JobError
-from jobs.publisher import Publisher
-from jobs.queries import Published
-from jobs.states import JobState
+from celery_ledger import control
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.canvas import step
+from celery_ledger.ledger.queries import Published
+from celery_ledger.models import Job, JobError
+from celery_ledger.publishing.publisher import Publisher
+from celery_ledger.states import JobState
 from tests.eventually import eventually
 from tests.integration.stage import LEASE_SECONDS, broker_of_this_process, holds, running_in, settled
 from tests.integration.testtasks import effects

@@ -36,7 +36,7 @@ NOTE_MOVES = """
     create table test_move (before text, after text);
     create function test_note_move() returns trigger language plpgsql as $$
         begin insert into test_move values (old.state, new.state); return null; end $$;
-    create trigger test_move after update of state on jobs_job for each row
+    create trigger test_move after update of state on celery_ledger_job for each row
         when (old.state <> new.state) execute function test_note_move();
 """
 

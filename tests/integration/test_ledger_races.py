@@ -12,13 +12,15 @@ from celery import signature
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import control, queries, settle
-from jobs.canvas import chord, step
-from jobs.enqueue import enqueue
-from jobs.errors import LeaseLost
-from jobs.judge import Failure, Fate
-from jobs.models import Chord, Job
-from jobs.rescue import refuse_unpublishable, rescue
+from celery_ledger import control
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.canvas import chord, step
+from celery_ledger.errors import Fate, LeaseLost
+from celery_ledger.ledger import queries
+from celery_ledger.models import Chord, Job
+from celery_ledger.settling import settle
+from celery_ledger.settling.judge import Failure
+from celery_ledger.settling.rescue import refuse_unpublishable, rescue
 from tests.eventually import eventually
 from tests.integration.testtasks import effects
 

@@ -9,8 +9,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from jobs import listing, metrics, queries, retention, shares
-from jobs.states import JobState
+from celery_ledger.ledger import queries
+from celery_ledger.operations import listing, metrics, retention
+from celery_ledger.publishing import shares
+from celery_ledger.states import JobState
 from tests.rows import a_job
 
 SETTLED, BACKLOG = 30_000, 5_000
@@ -20,7 +22,7 @@ FEW = 500
 pytestmark = pytest.mark.django_db
 
 _FILL = """
-    insert into jobs_job (id, root_id, name, queue, state, args, kwargs, canvas, headers, created_at, run_at,
+    insert into celery_ledger_job (id, root_id, name, queue, state, args, kwargs, canvas, headers, created_at, run_at,
         finished_at, attempts, max_attempts, attempts_before, publications, worker, unique_key, request_id, error)
     select id, id, 'test.' || n %% 7, 'mail', %(state)s::text, '[]', '{}', '{}', '{}', at, at,
         case when %(state)s::text <> 'queued' then at end, 1, 5, 0, 0, '', %(state)s::text || n, '', ''
@@ -40,7 +42,7 @@ def ledger():
     fill("succeeded", SETTLED)
     fill("dead", SETTLED // 100)
     with connection.cursor() as cursor:
-        cursor.execute("analyze jobs_job")
+        cursor.execute("analyze celery_ledger_job")
     fill("queued", BACKLOG)
 
 
@@ -83,26 +85,31 @@ def reads(act):
         act()
     steps = [node for plan in plans for node in nodes(plan) if node["Actual Loops"]]
     assert not [
-        step for step in steps if step.get("Relation Name") == "jobs_job" and "Seq" in step["Node Type"]
+        step
+        for step in steps
+        if step.get("Relation Name") == "celery_ledger_job" and "Seq" in step["Node Type"]
     ]
     return {step["Index Name"] for step in steps if "Index Name" in step}, max(map(rows_of, steps))
 
 
 HOT = {
-    "take_due": (lambda: queries.take_due(["mail"], batch=20, in_flight=100), {"jobs_job_due", "jobs_job_unclaimed"}),
-    "cancel_expired": (lambda: queries.cancel_expired(batch=20), {"jobs_job_expiry"}),
-    "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"jobs_job_due"}),
+    "take_due": (
+        lambda: queries.take_due(["mail"], batch=20, in_flight=100),
+        {"ledger_job_due", "ledger_job_unclaimed"},
+    ),
+    "cancel_expired": (lambda: queries.cancel_expired(batch=20), {"ledger_job_expiry"}),
+    "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"ledger_job_due"}),
     "take_stranded": (
         lambda: queries.take_stranded(["push"], 0, batch=20),
-        {"jobs_job_due", "jobs_job_share"},
+        {"ledger_job_due", "ledger_job_share"},
     ),
-    "republish_unclaimed": (lambda: queries.republish_unclaimed(0, batch=20), {"jobs_job_unclaimed"}),
-    "lock_lost": (lambda: queries.lock_lost(batch=20), {"jobs_job_lease"}),
-    "unique key": (lambda: queries.id_of_unique_key("succeeded7"), {"jobs_job_unique_key"}),
-    "active_by_worker": (metrics.active_by_worker, {"jobs_job_lease"}),
-    "first page": (lambda: list(listing.matching(listing.Wanted())[:51]), {"jobs_job_newest"}),
-    "a page of a rare name": (lambda: list(listing.matching(listing.Wanted(name="rare"))[:51]), {"jobs_job_kinds"}),
-    "purge": (lambda: retention.purge(100), {"jobs_job_ended"}),
+    "republish_unclaimed": (lambda: queries.republish_unclaimed(0, batch=20), {"ledger_job_unclaimed"}),
+    "lock_lost": (lambda: queries.lock_lost(batch=20), {"ledger_job_lease"}),
+    "unique key": (lambda: queries.id_of_unique_key("succeeded7"), {"ledger_job_unique_key"}),
+    "active_by_worker": (metrics.active_by_worker, {"ledger_job_lease"}),
+    "first page": (lambda: list(listing.matching(listing.Wanted())[:51]), {"ledger_job_newest"}),
+    "a page of a rare name": (lambda: list(listing.matching(listing.Wanted(name="rare"))[:51]), {"ledger_job_kinds"}),
+    "purge": (lambda: retention.purge(100), {"ledger_job_ended"}),
 }  # fmt: skip
 
 
@@ -119,7 +126,7 @@ def test_a_hot_statement_reads_few_rows_off_its_index(ledger, settings, name):
 
 def test_a_flood_behind_one_share_key_costs_no_more_than_one_job(ledger):
     with connection.cursor() as cursor:
-        cursor.execute("update jobs_job set share_key = 'flood' where state = 'queued'")
+        cursor.execute("update celery_ledger_job set share_key = 'flood' where state = 'queued'")
     single = a_job(share_key="single")
 
     taken = []
@@ -129,25 +136,25 @@ def test_a_flood_behind_one_share_key_costs_no_more_than_one_job(ledger):
     unshared, few = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
 
     assert (len(taken), str(single.pk) in {job.id for job in taken}) == (2, True)
-    assert {"jobs_job_share", "jobs_job_share_held"} <= indexes
-    assert "jobs_job_due" in unshared
+    assert {"ledger_job_share", "ledger_job_share_held"} <= indexes
+    assert "ledger_job_due" in unshared
     assert max(rows, few) <= FEW
 
 
 def test_due_jobs_of_several_priorities_are_found_off_the_index(ledger):
     with connection.cursor() as cursor:
-        cursor.execute("update jobs_job set priority = seq % 5 - 2 where state = 'queued'")
+        cursor.execute("update celery_ledger_job set priority = seq % 5 - 2 where state = 'queued'")
 
     read, rows = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
 
-    assert "jobs_job_due" in read
+    assert "ledger_job_due" in read
     assert rows <= FEW
 
 
 def test_the_live_jobs_are_counted_without_a_look_at_the_settled(ledger):
     indexes, rows = reads(metrics.live_counts)
 
-    assert indexes == {"jobs_job_live"}
+    assert indexes == {"ledger_job_live"}
     assert rows <= BACKLOG + SETTLED // 100
 
 
@@ -155,8 +162,8 @@ def test_claim_and_settle_read_one_row(ledger):
     [job] = queries.take_due(["mail"], batch=1, in_flight=10)
     token = uuid4()
 
-    assert reads(lambda: queries.claim(job.id, token, "w@host/1", 60)) == ({"jobs_job_pkey"}, 1)
-    assert reads(lambda: queries.settle_succeeded(job.id, token, None)) == ({"jobs_job_pkey"}, 1)
+    assert reads(lambda: queries.claim(job.id, token, "w@host/1", 60)) == ({"celery_ledger_job_pkey"}, 1)
+    assert reads(lambda: queries.settle_succeeded(job.id, token, None)) == ({"celery_ledger_job_pkey"}, 1)
 
 
 def test_a_purge_passes_over_the_dead_that_stay_longer(ledger, settings):
@@ -179,10 +186,10 @@ def test_the_errors_of_a_scrape_are_found_by_their_time(ledger):
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into jobs_error (job_id, attempt, at, worker, fate, error_class, message, traceback)"
-            " select id, 1, created_at, '', 'bug', '', '', repeat('x', 500) from jobs_job limit 20000"
+            "insert into celery_ledger_error (job_id, attempt, at, worker, fate, error_class, message, traceback)"
+            " select id, 1, created_at, '', 'bug', '', '', repeat('x', 500) from celery_ledger_job limit 20000"
         )
-        cursor.execute("analyze jobs_error")
+        cursor.execute("analyze celery_ledger_error")
     indexes, _ = reads(lambda: attempts.count(timezone.now()))
 
-    assert {"jobs_job_ended", "jobs_error_at"} <= indexes
+    assert {"ledger_job_ended", "ledger_error_at"} <= indexes

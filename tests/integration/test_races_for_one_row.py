@@ -9,25 +9,27 @@ from django.test import RequestFactory
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import deletion, export, login, passwords, push, queries, signup, tokens, webhooks
+from accounts import queries
+from accounts.account_deletion import deletion
+from accounts.account_deletion.models import Deletion
 from accounts.errors import BadToken, TooManyFailures, TooManyWebhooks, WrongCredentials, WrongPassword
-from accounts.models import (
-    Deletion,
-    Export,
-    ExportState,
-    MailedToken,
-    Project,
-    PushSubscription,
-    TokenPurpose,
-    User,
-    Webhook,
-    WebhookEvent,
-)
+from accounts.exports import export
+from accounts.exports.models import Export, ExportState
+from accounts.logins import login
+from accounts.mail import mailed_tokens
+from accounts.mail.models import MailedToken, TokenPurpose
+from accounts.models import Project, User
+from accounts.passwords import password_reset
+from accounts.push import push_notifications
+from accounts.push.models import PushSubscription
+from accounts.signup import registration
+from accounts.webhooks import webhook_events
+from accounts.webhooks.models import Webhook, WebhookEvent
 from api.errors import Conflict
 from api.idempotency import Claim, once
-from jobs import control
-from jobs.models import Job
-from jobs.states import JobState
+from celery_ledger import control
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from media_pipeline import queries as media
 from media_pipeline.models import Upload, Video, VideoState
 from tests.racing import race, race_many
@@ -61,11 +63,11 @@ def successes(results):
 
 
 def test_a_reset_token_sets_one_password(user):
-    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
+    token = mailed_tokens.issue(user, TokenPurpose.RESET, timezone.now())
     hashes = [f"hash {number}" for number in range(THREADS)]
 
     def confirm(hashed):
-        passwords.confirm(token, hashed, timezone.now())
+        password_reset.confirm(token, hashed, timezone.now())
         return hashed
 
     results = race(*[lambda hashed=hashed: confirm(hashed) for hashed in hashes], refusals=(BadToken,))
@@ -76,10 +78,10 @@ def test_a_reset_token_sets_one_password(user):
 
 
 def test_of_many_reset_tokens_of_one_user_one_is_used(user):
-    issued = [tokens.issue(user, TokenPurpose.RESET, timezone.now()) for _ in range(THREADS)]
+    issued = [mailed_tokens.issue(user, TokenPurpose.RESET, timezone.now()) for _ in range(THREADS)]
 
     results = race(
-        *[lambda token=token: passwords.confirm(token, "hash", timezone.now()) for token in issued],
+        *[lambda token=token: password_reset.confirm(token, "hash", timezone.now()) for token in issued],
         refusals=(BadToken,),
     )
 
@@ -88,9 +90,9 @@ def test_of_many_reset_tokens_of_one_user_one_is_used(user):
 
 def test_a_verification_token_is_used_once(user):
     User.objects.update(verified_at=None)
-    token = tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
+    token = mailed_tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
 
-    results = race_many(THREADS, lambda: signup.verify(token, timezone.now()), refusals=(BadToken,))
+    results = race_many(THREADS, lambda: registration.verify(token, timezone.now()), refusals=(BadToken,))
 
     assert len(successes(results)) == 1
     assert MailedToken.objects.get().used_at
@@ -99,12 +101,12 @@ def test_a_verification_token_is_used_once(user):
 def test_a_link_raced_by_a_sign_up_never_verifies_the_other_password():
     for number in range(8):
         address = f"ada-{number}@example.org"
-        signup.sign_up(address, OWNERS, "")
+        registration.sign_up(address, OWNERS, "")
         user = User.objects.get(email=address)
-        owners = tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
+        owners = mailed_tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
 
-        attack = [lambda address=address: signup.sign_up(address, ATTACKERS, "")] * 3
-        click = [lambda owners=owners: signup.verify(owners, timezone.now())] * 3
+        attack = [lambda address=address: registration.sign_up(address, ATTACKERS, "")] * 3
+        click = [lambda owners=owners: registration.verify(owners, timezone.now())] * 3
         race(*attack, *click, *attack, refusals=(BadToken,))
 
         user.refresh_from_db()
@@ -193,16 +195,16 @@ def test_a_user_has_no_more_webhooks_and_browsers_than_allowed(user, settings):
 
     race_many(
         THREADS,
-        lambda: webhooks.add(user, "https://example.org/", [WebhookEvent.VIDEO_READY]),
+        lambda: webhook_events.add(user, "https://example.org/", [WebhookEvent.VIDEO_READY]),
         refusals=(TooManyWebhooks,),
     )
     race_many(
         THREADS,
-        lambda: push.subscribe(user, f"https://push.example.org/{uuid4()}", P256DH, AUTH),
+        lambda: push_notifications.subscribe(user, f"https://push.example.org/{uuid4()}", P256DH, AUTH),
     )
 
     assert Webhook.objects.count() == 5
-    assert PushSubscription.objects.count() == push.MAX_BROWSERS
+    assert PushSubscription.objects.count() == push_notifications.MAX_BROWSERS
 
 
 def test_an_upload_moves_on_once_and_is_used_or_removed_once(user):

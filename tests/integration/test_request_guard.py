@@ -31,7 +31,7 @@ from django.utils import timezone
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from knox.models import AuthToken
 from accounts.models import User
-from accounts.sessions import SessionStore
+from accounts.logins.sessions import SessionStore
 owner = User.objects.create_user("owner@example.org", "correct horse battery", verified_at=timezone.now())
 session = SessionStore()
 session[SESSION_KEY], session[HASH_SESSION_KEY] = str(owner.pk), owner.get_session_auth_hash()

@@ -8,9 +8,9 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from accounts import webhooks
-from accounts.models import Webhook, WebhookEvent
-from jobs.models import Job
+from accounts.webhooks import webhook_events
+from accounts.webhooks.models import Webhook, WebhookEvent
+from celery_ledger.models import Job
 from media_pipeline import lifecycle
 from media_pipeline.models import Video, VideoState
 from tests.eventually import eventually
@@ -60,7 +60,7 @@ def owner(surroundings):
 
 @pytest.fixture
 def secret(owner, receiver):
-    return webhooks.add(owner, f"{receiver.origin}/hook", [WebhookEvent.VIDEO_READY])[1]
+    return webhook_events.add(owner, f"{receiver.origin}/hook", [WebhookEvent.VIDEO_READY])[1]
 
 
 def a_film_gets_ready(owner) -> Video:

@@ -9,8 +9,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from jobs.current import checkpoint, current_job
-from jobs.errors import Transient
+from celery_ledger.current import checkpoint, current_job
+from celery_ledger.errors import Transient
 
 TABLE = """
     create table if not exists chaos_effect (

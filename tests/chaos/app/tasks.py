@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobs.declare import job
+from celery_ledger.declare import job
 from tests.chaos.app import crashes, effects
 
 SHORT: dict[str, Any] = {"queue": "maintenance", "soft_seconds": 40, "hard_seconds": 50}

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
-from jobs import faultpoints
-from jobs.models import BeatEntry, Job, MissedTicks
-from jobs.states import JobState
+from celery_ledger import faultpoints
+from celery_ledger.models import BeatEntry, Job, MissedTicks
+from celery_ledger.states import JobState
 from tests.chaos.checker import all_effects
 from tests.chaos.load import Load
 from tests.chaos.play import fault

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from jobs.models import Job, JobError
-from jobs.states import JobState
+from celery_ledger.models import Job, JobError
+from celery_ledger.states import JobState
 from tests.chaos.faults.beat import check_ticks, every_minute, settle_ticks, ticks
 from tests.chaos.load import Load
 from tests.chaos.play import fault

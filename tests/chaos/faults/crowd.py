@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jobs.models import Job
+from celery_ledger.models import Job
 from tests.chaos.load import Load
 from tests.chaos.play import fault
 from tests.chaos.scene import Scene

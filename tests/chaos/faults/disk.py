@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jobs.models import JobError
+from celery_ledger.models import JobError
 from tests.chaos.disk import missing_for_disk
 from tests.chaos.load import Load
 from tests.chaos.play import await_running, fault, pause

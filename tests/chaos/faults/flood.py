@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from jobs.enqueue import enqueue
-from jobs.models import Job
-from jobs.states import UNFINISHED
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.models import Job
+from celery_ledger.states import UNFINISHED
 from tests.chaos.load import Load
 from tests.chaos.play import fault
 from tests.chaos.scene import Scene
@@ -16,13 +16,13 @@ FLOOD = 100_000
 #: A young job must not wait for a flood in another queue longer than this, at any hour of a busy machine.
 YOUNG_SECONDS = 10
 COPY = """
-    insert into jobs_job (id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts, max_attempts,
-        attempts_before, publications, worker, root_id, request_id, error)
+    insert into celery_ledger_job (id, name, queue, state, args, kwargs, canvas, headers, run_at, attempts,
+        max_attempts, attempts_before, publications, worker, root_id, request_id, error)
     select made.id, name, queue, 'queued', jsonb_build_array('flood-' || made.number), kwargs, canvas,
         jsonb_set(jsonb_set(headers, '{id}', to_jsonb(made.id::text)), '{root_id}', to_jsonb(made.id::text)),
         now() - interval '1 hour', 0, max_attempts, 0, 0, '', made.id, '', ''
-    from jobs_job, (select gen_random_uuid() as id, number from generate_series(1, %s) as number) as made
-    where jobs_job.id = %s
+    from celery_ledger_job, (select gen_random_uuid() as id, number from generate_series(1, %s) as number) as made
+    where celery_ledger_job.id = %s
 """
 
 
@@ -38,7 +38,7 @@ def outage(scene: Scene, load: Load) -> Iterator[None]:
     model = enqueue("chaos.flood", "flood-0", delay_seconds=0)
     with connection.cursor() as cursor:
         cursor.execute(COPY, [FLOOD - 1, model])
-        cursor.execute("notify jobs_due")
+        cursor.execute("notify celery_ledger_due")
     load.asked.rows |= {f"flood-{number}" for number in range(FLOOD)}
     load.wave()
     eventually(lambda: not _young().filter(state__in=UNFINISHED).exists(), 60)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jobs import faultpoints
+from celery_ledger import faultpoints
 from tests.chaos.brokers import continue_all
 from tests.chaos.load import Load
 from tests.chaos.play import await_running, await_strike, fault

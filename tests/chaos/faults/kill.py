@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from jobs import faultpoints
-from jobs.models import Job
+from celery_ledger import faultpoints
+from celery_ledger.models import Job
 from tests.chaos.load import PASSWORD, Load
 from tests.chaos.play import await_running, await_strike, fault
 from tests.chaos.scene import Scene

@@ -6,10 +6,10 @@ from celery import current_app
 from django.db.models import QuerySet
 from kombu import Producer
 
-from jobs.enqueue import enqueue
-from jobs.models import Job
-from jobs.publisher import Publisher
-from jobs.queries import Published
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.ledger.queries import Published
+from celery_ledger.models import Job
+from celery_ledger.publishing.publisher import Publisher
 from tests.chaos.brokers import FullableRabbitMQ, Valkey
 from tests.chaos.load import Load
 from tests.chaos.play import await_quiet, await_running, fault

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import accumulate
 
-from jobs.models import Job
+from celery_ledger.models import Job
 from tests.chaos.checker import all_effects
 from tests.chaos.faults.messages import QUEUE, send_again
 from tests.chaos.load import Load

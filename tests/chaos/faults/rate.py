@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from statistics import mean
 
-from jobs.models import Job
+from celery_ledger.models import Job
 from tests.chaos.load import Load
 from tests.chaos.play import fault, pause
 from tests.chaos.scene import Scene

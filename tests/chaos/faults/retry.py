@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from accounts.models import PushSubscription, User
-from jobs.enqueue import enqueue
-from jobs.models import Job
-from jobs.policy import JITTER
-from jobs.states import JobState
+from accounts.models import User
+from accounts.push.models import PushSubscription
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.asking.policy import JITTER
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from tests.chaos.load import Load
 from tests.chaos.play import fault
 from tests.chaos.scene import Scene

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from jobs.models import Job, JobError
+from celery_ledger.models import Job, JobError
 from tests.chaos.app.crashes import WAYS
 from tests.chaos.load import Load
 from tests.chaos.play import fault, pause

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from jobs.current import current_job
+from celery_ledger.current import current_job
 
 
 @dataclass(frozen=True)

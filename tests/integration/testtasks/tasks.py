@@ -10,11 +10,11 @@ from typing import Any
 
 from celery import current_app
 
-from jobs.canvas import Signature, chain, group, step
-from jobs.current import checkpoint, current_job
-from jobs.declare import job
-from jobs.enqueue import enqueue
-from jobs.errors import Permanent, Transient
+from celery_ledger.asking.enqueueing import enqueue
+from celery_ledger.canvas import Signature, chain, group, step
+from celery_ledger.current import checkpoint, current_job
+from celery_ledger.declare import job
+from celery_ledger.errors import Permanent, Transient
 from tests.integration.testtasks import effects
 
 SHORT: dict[str, Any] = {"queue": "maintenance", "soft_seconds": 20, "hard_seconds": 30}

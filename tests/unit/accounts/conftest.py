@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.current import CurrentJob, running
+from celery_ledger.current import CurrentJob, running
 from tests.smtp_server import MailServer
 
 PASSWORD = "correct horse battery staple"
@@ -64,7 +64,7 @@ def asked_for(db):
     """Return what the jobs of a name were asked for with, oldest first."""
 
     def look(name):
-        rows = apps.get_model("jobs.Job").objects.filter(name=name).order_by("seq")
+        rows = apps.get_model("celery_ledger.Job").objects.filter(name=name).order_by("seq")
         return list(rows.values_list("args", flat=True))
 
     return look

@@ -5,18 +5,21 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import deletion, tokens, webhooks
+from accounts.account_deletion import deletion
 from accounts.errors import BadToken
-from accounts.login_models import ActiveLogin, RecoveryCode, TwoFactor
-from accounts.models import TokenPurpose, User
+from accounts.logins.models import ActiveLogin, RecoveryCode, TwoFactor
+from accounts.mail import mailed_tokens
+from accounts.mail.models import TokenPurpose
+from accounts.models import User
+from accounts.webhooks import webhook_events
 from tests.unit.accounts.conftest import PASSWORD
-from tests.unit.accounts.test_two_factor import switched_on
+from tests.unit.accounts.logins.test_two_factor import switched_on
 
 
 @pytest.mark.parametrize("page", ["/admin/accounts/webhook/", "/admin/accounts/webhook/{id}/change/"])
 def test_staff_sees_a_webhook_without_its_secret_and_its_address(a_user, client, page):
     client.force_login(User.objects.create_superuser("root@example.org", "x"))
-    webhook, secret = webhooks.add(a_user(), "https://hooks.example.org/1?key=k", ["video.ready"])
+    webhook, secret = webhook_events.add(a_user(), "https://hooks.example.org/1?key=k", ["video.ready"])
 
     shown = client.get(page.format(id=webhook.pk))
 
@@ -39,7 +42,7 @@ def test_a_password_that_staff_sets_ends_every_login_and_every_link_and_its_owne
     user = a_user()
     token, browser = logged_in(user), Client()
     browser.force_login(user)
-    link = tokens.issue(user, TokenPurpose.RESET, timezone.now())
+    link = mailed_tokens.issue(user, TokenPurpose.RESET, timezone.now())
     new = "another horse, another battery"
 
     response = root.post(
@@ -51,7 +54,7 @@ def test_a_password_that_staff_sets_ends_every_login_and_every_link_and_its_owne
     assert User.objects.get(pk=user.pk).check_password(new)
     assert [each.get("/api/account").status_code for each in (token, browser)] == [401, 401]
     with pytest.raises(BadToken):
-        tokens.find(link, TokenPurpose.RESET, timezone.now())
+        mailed_tokens.find(link, TokenPurpose.RESET, timezone.now())
     assert asked_for("accounts.send_notice") == [[str(user.pk), "password_changed"]]
 
 

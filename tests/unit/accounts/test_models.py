@@ -4,18 +4,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import (
-    Deletion,
-    DeletionState,
-    DeletionStep,
-    Export,
-    ExportState,
-    MailedToken,
-    Project,
-    PushSubscription,
-    User,
-    Webhook,
-)
+from accounts.account_deletion.models import Deletion, DeletionState, DeletionStep
+from accounts.exports.models import Export, ExportState
+from accounts.mail.models import MailedToken
+from accounts.models import Project, User
+from accounts.push.models import PushSubscription
+from accounts.webhooks.models import Webhook
 from api import sealing
 
 pytestmark = pytest.mark.django_db

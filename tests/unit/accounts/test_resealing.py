@@ -5,9 +5,13 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts import deletion, queries, resealing, two_factor_setup, webhooks
-from accounts.login_models import TwoFactor
-from accounts.models import Deletion, Webhook
+from accounts import queries, resealing
+from accounts.account_deletion import deletion
+from accounts.account_deletion.models import Deletion
+from accounts.logins import two_factor_setup
+from accounts.logins.models import TwoFactor
+from accounts.webhooks import webhook_events
+from accounts.webhooks.models import Webhook
 from api import sealing
 from api.models import IdempotencyKey
 from tests.unit.accounts.conftest import PASSWORD
@@ -17,7 +21,7 @@ from tests.unit.accounts.conftest import PASSWORD
 def sealed_rows(a_user, as_user):
     """One row of each kind, sealed under the key of before."""
     user = a_user()
-    webhooks.add(user, "https://hooks.example/1", ["video.ready"])
+    webhook_events.add(user, "https://hooks.example/1", ["video.ready"])
     two_factor_setup.begin(None, user, PASSWORD, timezone.now())
     as_user(user).post("/api/projects", {"name": "a"}, headers={"Idempotency-Key": "1"})
     deletion.request_deletion(None, a_user("b@example.org"), PASSWORD)

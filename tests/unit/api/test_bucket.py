@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from api import bucket as gateway
 from api.errors import BucketRefuses, Refused, StorageAway
-from jobs.current import CurrentJob, running
-from jobs.errors import Cancelled
-from jobs.judge import Fate, describe
+from celery_ledger.current import CurrentJob, running
+from celery_ledger.errors import Cancelled, Fate
+from celery_ledger.settling.judge import describe
 
 MEGABYTE = 1024 * 1024
 

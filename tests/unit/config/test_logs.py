@@ -30,12 +30,17 @@ def lines(capsys):
 
 
 def test_a_line_has_its_event_and_fields(lines):
-    structlog.get_logger("jobs.relay").info("job_published", job_id="1", attempt=2)
+    structlog.get_logger("celery_ledger.publishing.relay").info("job_published", job_id="1", attempt=2)
 
     (line,) = lines()
 
     assert line["event"] == "job_published"
-    assert (line["job_id"], line["attempt"], line["level"], line["logger"]) == ("1", 2, "info", "jobs.relay")
+    assert (line["job_id"], line["attempt"], line["level"], line["logger"]) == (
+        "1",
+        2,
+        "info",
+        "celery_ledger.publishing.relay",
+    )
     assert line["timestamp"].endswith("Z")
 
 

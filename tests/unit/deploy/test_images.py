@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from config import env, hosts, queues
+from celery_ledger.exporter import hosts
+from config import env, queues
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent

@@ -4,9 +4,9 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from jobs.errors import Transient
-from jobs.models import Job
-from jobs.states import JobState
+from celery_ledger.errors import Transient
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from media_pipeline import erase, lifecycle, queries, storage
 from media_pipeline.models import Asset, Upload, Video, VideoState
 from tests.unit.media_pipeline.builders import (

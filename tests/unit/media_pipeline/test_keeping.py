@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from celery_ledger.current import CurrentJob, running
+from celery_ledger.errors import Cancelled, Permanent
 from config.env import ROOT
-from jobs.current import CurrentJob, running
-from jobs.errors import Cancelled, Permanent
 from media_pipeline import keeping, storage
 from media_pipeline.models import Video
 from tests.unit.media_pipeline.builders import a_video

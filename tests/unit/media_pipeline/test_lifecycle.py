@@ -6,17 +6,17 @@ from fractions import Fraction
 import pytest
 from django.utils import timezone
 
-from accounts import webhooks
-from accounts.models import WebhookEvent
-from jobs.models import Job, JobError
-from jobs.states import JobState
+from accounts.webhooks import webhook_events
+from accounts.webhooks.models import WebhookEvent
+from celery_ledger.models import Job, JobError
+from celery_ledger.states import JobState
 from media_pipeline import lifecycle, queries
 from media_pipeline.engine.plan import Plan, Sound, make_plan
 from media_pipeline.erase import delete_video
 from media_pipeline.errors import WrongState
 from media_pipeline.models import Asset, Chunk, Step, StepName, StepState, Video, VideoState
 from tests.rows import a_job
-from tests.unit.jobs.worker import deliver
+from tests.unit.celery_ledger.worker import deliver
 from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,9 @@ def posts_to():
     """Return a function that adds a webhook of the user's, for films that got ready where nothing is named."""
 
     def add(user, *events):
-        webhook, _ = webhooks.add(user, "https://hooks.example.org/1", events or [WebhookEvent.VIDEO_READY])
+        webhook, _ = webhook_events.add(
+            user, "https://hooks.example.org/1", events or [WebhookEvent.VIDEO_READY]
+        )
         return str(webhook.pk)
 
     return add

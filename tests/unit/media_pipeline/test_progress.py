@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.current import CurrentJob, running
-from jobs.errors import Cancelled
+from celery_ledger.current import CurrentJob, running
+from celery_ledger.errors import Cancelled
 from media_pipeline import progress
 from media_pipeline.models import Chunk, Step, StepName, Video
 from tests.unit.media_pipeline.builders import a_planned_video

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from jobs.errors import Permanent, Transient
-from jobs.models import Job
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.models import Job
 from media_pipeline import lifecycle, storage, tasks
 from media_pipeline.engine import audio as audio_engine
 from media_pipeline.engine.plan import Plan

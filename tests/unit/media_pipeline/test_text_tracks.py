@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from jobs.errors import Permanent, Transient
-from jobs.models import Job
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.models import Job
 from media_pipeline import storage, tasks, text_tracks
 from media_pipeline.engine.packager import DASH, HLS, Audio, Streams, Text, run_packager
 from media_pipeline.engine.packager import Video as Rendition

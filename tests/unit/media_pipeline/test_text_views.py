@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from jobs.models import Job
+from celery_ledger.models import Job
 from media_pipeline.models import Asset, TextChange, Video, VideoState
 from tests.unit.media_pipeline.builders import a_video, an_asset
 

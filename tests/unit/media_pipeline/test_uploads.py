@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Project
-from jobs.models import Job
+from celery_ledger.models import Job
 from media_pipeline import storage, uploads
 from media_pipeline.errors import UnknownProject, UnknownUpload, UnusableUpload, UploadGone, WrongUpload
 from media_pipeline.models import StepName, Upload, Video, VideoState

@@ -9,12 +9,12 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import security_log
-from config.exporter.counters import TaskMetrics
-from config.exporter.ledger import Ledger, Reading
-from config.exporter.queues import Queues
-from config.exporter.sources import Sources
-from config.exporter.workers import Consumers, Workers
-from jobs.metrics import Backlog
+from celery_ledger.exporter.counters import TaskMetrics
+from celery_ledger.exporter.ledger import Ledger, Reading
+from celery_ledger.exporter.queues import Queues
+from celery_ledger.exporter.sources import Sources
+from celery_ledger.exporter.workers import Consumers, Workers
+from celery_ledger.operations.metrics import Backlog
 
 PROMQL_WORDS = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from reports import files, wishes
 from reports.build import build
 from reports.models import Report, ReportKind, ReportState

@@ -7,12 +7,12 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts.login_models import Session
+from accounts.logins.models import Session
 from api.models import IdempotencyKey
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from config.celery import app
 from config.schedule import SCHEDULE
-from jobs.models import Job
-from jobs.states import JobState
 from reports import cleanup, wishes
 from reports.models import Report, ReportKind, ReportState
 from tests.rows import a_job

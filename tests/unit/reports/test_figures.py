@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 
-from jobs.models import JobError
-from jobs.states import JobState
+from celery_ledger.models import JobError
+from celery_ledger.states import JobState
 from media_pipeline.models import Video, VideoState
 from reports import figures
 from reports.models import ReportKind

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import Job
+from celery_ledger.models import Job
 from reports.build import build
 from reports.models import Report
 

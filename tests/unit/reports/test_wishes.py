@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import IntegrityError, transaction
 
-from jobs.models import Job
-from jobs.states import JobState
+from celery_ledger.models import Job
+from celery_ledger.states import JobState
 from reports import wishes
 from reports.errors import NotOverYet
 from reports.models import Report, ReportKind, ReportState

@@ -68,7 +68,9 @@ def as_user():
 @pytest.fixture
 def asked_for(db):
     """Return the names of the jobs that were asked for, oldest first."""
-    return lambda: list(apps.get_model("jobs.Job").objects.order_by("seq").values_list("name", flat=True))
+    return lambda: list(
+        apps.get_model("celery_ledger.Job").objects.order_by("seq").values_list("name", flat=True)
+    )
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from accounts import tokens
-from accounts.models import TokenPurpose
+from accounts.mail import mailed_tokens
+from accounts.mail.models import TokenPurpose
 
 from .conftest import PASSWORD
 
@@ -57,7 +57,7 @@ def test_more_sign_ups_than_allowed_are_429_on_the_page_too(browser, settings):
 
 def test_the_mails_link_only_shows_a_button(browser, a_user):
     user = a_user(verified=False)
-    token = tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
+    token = mailed_tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
 
     for _ in range(3):
         assert "Verify my address" in browser.get(f"/verify-email?token={token}", follow=True).text
@@ -68,7 +68,7 @@ def test_the_mails_link_only_shows_a_button(browser, a_user):
 
 def test_the_button_verifies_once(browser, a_user):
     user = a_user(verified=False)
-    token = tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
+    token = mailed_tokens.issue(user, TokenPurpose.VERIFY, timezone.now())
 
     first = browser.send("/verify-email", {"token": token})
     second = browser.send("/verify-email", {"token": token})
@@ -145,7 +145,7 @@ def test_logging_out_ends_the_session_and_a_link_cannot(as_user, a_user):
 
 def test_a_reset_link_sets_a_password_once(browser, a_user):
     user = a_user()
-    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
+    token = mailed_tokens.issue(user, TokenPurpose.RESET, timezone.now())
     sent = {"token": token, "password": "another horse battery"}
 
     first = browser.send("/reset-password", sent)

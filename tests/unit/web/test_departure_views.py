@@ -1,6 +1,7 @@
 import pytest
 
-from accounts.models import Deletion, Export
+from accounts.account_deletion.models import Deletion
+from accounts.exports.models import Export
 
 from .conftest import PASSWORD
 

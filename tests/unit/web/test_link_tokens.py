@@ -3,8 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from accounts import tokens
-from accounts.models import TokenPurpose
+from accounts.mail import mailed_tokens
+from accounts.mail.models import TokenPurpose
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def test_an_endless_token_is_cut(browser):
 
 def test_a_spent_token_leaves_the_browser(browser, a_user):
     user = a_user()
-    token = tokens.issue(user, TokenPurpose.RESET, timezone.now())
+    token = mailed_tokens.issue(user, TokenPurpose.RESET, timezone.now())
     browser.get(f"/reset-password?token={token}")
 
     done = browser.send("/reset-password", {"token": token, "password": "another horse battery"})

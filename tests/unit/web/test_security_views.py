@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.login_models import ActiveLogin
+from accounts.logins.models import ActiveLogin
 from tests.unit.web.conftest import PASSWORD
 
 NEW = "another horse, another battery"

@@ -5,8 +5,8 @@ from urllib.parse import unquote
 
 from django.utils import timezone
 
-from accounts import two_factor
-from accounts.login_models import ActiveLogin, TwoFactor
+from accounts.logins import two_factor
+from accounts.logins.models import ActiveLogin, TwoFactor
 from api import sealing
 from tests.unit.web.conftest import PASSWORD, Browser
 

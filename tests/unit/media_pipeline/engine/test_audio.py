@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from media_pipeline.engine import audio
 from media_pipeline.engine.audio import encode_audio, left_out
 from media_pipeline.engine.ffmpeg import ffmpeg_path

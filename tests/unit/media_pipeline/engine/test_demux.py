@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from media_pipeline.engine.demux import _fate_of
 from media_pipeline.engine.demuxer.scan import extend
 from media_pipeline.engine.ffmpeg import FORMATS

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.errors import Transient
+from celery_ledger.errors import Transient
 from media_pipeline.engine.cut import cut_pieces, piece_name
 from media_pipeline.engine.encode import encode_chunk, rung_name
 from media_pipeline.engine.ffmpeg import ffmpeg_path

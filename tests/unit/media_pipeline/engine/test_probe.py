@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
 from media_pipeline.engine.plan import Film, Limits
 from media_pipeline.engine.probe import probe
 from tests.unit.media_pipeline.engine.films import OPEN_GOP, SOUND, X264, ffmpeg, picture, tone

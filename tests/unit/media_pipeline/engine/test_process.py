@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
 from media_pipeline.engine.atomic import building
 from media_pipeline.engine.ffmpeg import Ended, _fate_of, _Meter, read_from, run_ffmpeg, write_to
 from media_pipeline.engine.process import (

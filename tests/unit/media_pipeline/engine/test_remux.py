@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from media_pipeline.engine.ffmpeg import ffmpeg_path
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.probe import probe

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from media_pipeline import sample
 from media_pipeline.engine import subtitles
 from media_pipeline.engine.plan import make_plan

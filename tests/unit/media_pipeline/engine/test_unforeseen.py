@@ -5,7 +5,7 @@ import struct
 import pytest
 from structlog.testing import capture_logs
 
-from jobs.errors import Permanent, Transient
+from celery_ledger.errors import Permanent, Transient
 from media_pipeline.engine.unforeseen import FOR_THE_OWNER, judged_by_the_file
 
 

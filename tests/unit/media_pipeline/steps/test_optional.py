@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from jobs.current import CurrentJob, running
-from jobs.errors import Permanent, Transient
-from jobs.models import Job
-from jobs.rescue import rescue
-from jobs.states import JobState
+from celery_ledger.current import CurrentJob, running
+from celery_ledger.errors import Permanent, Transient
+from celery_ledger.models import Job
+from celery_ledger.settling.rescue import rescue
+from celery_ledger.states import JobState
 from media_pipeline import lifecycle, tasks
 from media_pipeline.engine.plan import make_plan
 from media_pipeline.engine.unforeseen import FOR_THE_OWNER
@@ -19,7 +19,7 @@ from media_pipeline.steps import finish as finish_step
 from media_pipeline.steps import storyboard as storyboard_step
 from media_pipeline.steps.optional import UNFORESEEN, left_out_on_failure
 from tests.rows import an_error
-from tests.unit.jobs.worker import deliver, publish
+from tests.unit.celery_ledger.worker import deliver, publish
 from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video, an_asset
 
 pytestmark = pytest.mark.django_db

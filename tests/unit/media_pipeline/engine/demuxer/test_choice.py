@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from jobs.errors import Permanent
+from celery_ledger.errors import Permanent
 from media_pipeline.engine.ffmpeg import ffmpeg_path
 from media_pipeline.engine.probe import probe
 from tests.unit.media_pipeline.engine.films import OPEN_GOP, ffmpeg, picture
