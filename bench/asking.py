@@ -1,7 +1,7 @@
 """Clients that write jobs into the ledger at the same time, one in each transaction, with fsync on.
 
-PostgreSQL lets transactions that notify commit one at a time. `celery_ledger.ledger.wakeup` notifies after the commit, in
-a session of its own; the baselines are no notification at all, and NOTIFY in the client's transaction. All three take
+PostgreSQL lets transactions that notify commit one at a time. `celery_ledger.ledger.wakeup` notifies after the commit,
+in a session of its own; the baselines are no notification at all, and NOTIFY in the client's transaction. All three take
 turns.
 """
 
