@@ -1,8 +1,8 @@
 """Clients that write jobs into the ledger at the same time, one in each transaction, with fsync on.
 
 PostgreSQL lets transactions that notify commit one at a time. `celery_ledger.ledger.wakeup` notifies after the commit,
-in a session of its own; the baselines are no notification at all, and NOTIFY in the client's transaction. All three take
-turns.
+in a session of its own; the baselines are no notification at all, and NOTIFY in the client's transaction. All three
+take turns.
 """
 
 import json
@@ -86,11 +86,11 @@ def _measure() -> dict[str, list[float]]:
 
 
 def _variants() -> dict[str, Wake]:
-    from celery_ledger.ledger import queries, wakeup  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import due_jobs, wakeup  # noqa: PLC0415 - needs Django set up
 
     def notify() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_notify(%s, '')", [queries.CHANNEL])
+            cursor.execute("select pg_notify(%s, '')", [due_jobs.CHANNEL])
 
     return {"nothing": lambda: None, "ours": wakeup.wake_relays, "notify": notify}
 
@@ -116,10 +116,10 @@ def _client(variants: dict[str, Wake], start: Barrier, counts: "SimpleQueue[int]
 
 def _write_job(wake: Wake) -> None:
     # What `enqueue` does in the database. Its checks need a core, and the clients share few.
-    from celery_ledger.ledger import queries  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import inserts, rows  # noqa: PLC0415 - needs Django set up
 
     key = str(uuid4())
-    job = queries.NewJob(
+    job = rows.NewJob(
         id=key,
         name="bench.nothing",
         queue="maintenance",
@@ -140,16 +140,16 @@ def _write_job(wake: Wake) -> None:
         request_id="",
     )
     with transaction.atomic():
-        queries.insert_jobs([job])
+        inserts.insert_jobs([job])
         wake()
 
 
 def _listen() -> None:
     """Hear what is notified, as a relay does, and do nothing."""
-    from celery_ledger.ledger import queries  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import due_jobs  # noqa: PLC0415 - needs Django set up
 
     with connection.cursor() as cursor:
-        cursor.execute(f"listen {queries.CHANNEL}")
+        cursor.execute(f"listen {due_jobs.CHANNEL}")
     for _ in connection.connection.notifies():
         pass
 

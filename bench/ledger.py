@@ -153,7 +153,7 @@ def _no_indexes() -> Iterator[None]:
 def _turn(watch: Watch) -> None:
     """Measure each act once, or once for each of a batch; every job that is asked for is settled."""
     from celery_ledger import enqueue  # noqa: PLC0415 - needs Django set up
-    from celery_ledger.ledger import queries  # noqa: PLC0415
+    from celery_ledger.ledger import claims, due_jobs, rows, settlements  # noqa: PLC0415
     from celery_ledger.models import Job  # noqa: PLC0415
     from celery_ledger.operations import metrics, retention  # noqa: PLC0415
     from celery_ledger.settling.rescue import rescue  # noqa: PLC0415
@@ -169,12 +169,12 @@ def _turn(watch: Watch) -> None:
     for number in range(BATCH):
         timed("enqueue", lambda: enqueue("bench.nothing", order_key=f"bench/{number}"))  # noqa: B023 - at once
     taken = timed(
-        f"relay: take {BATCH} due jobs", lambda: queries.take_due(names, batch=BATCH, in_flight=in_flight)
+        f"relay: take {BATCH} due jobs", lambda: due_jobs.take_due(names, batch=BATCH, in_flight=in_flight)
     )
-    timed("relay: when is the next due", lambda: queries.next_due_seconds(names, limit=1.0))
+    timed("relay: when is the next due", lambda: due_jobs.next_due_seconds(names, limit=1.0))
     timed("rescue, nothing lost", rescue)
-    claimed: list[queries.Claimed] = [
-        timed("claim", lambda: queries.claim(job.id, uuid4(), "bench/1", 60))  # noqa: B023
+    claimed: list[rows.Claimed] = [
+        timed("claim", lambda: claims.claim(job.id, uuid4(), "bench/1", 60))  # noqa: B023
         for job in taken
     ]
     timed("exporter: jobs under way and dead", metrics.live_counts)
@@ -182,20 +182,20 @@ def _turn(watch: Watch) -> None:
     timed("exporter: jobs of each worker", metrics.active_by_worker)
     lost, held = claimed[:LOST], claimed[LOST:]
     for job in held:
-        timed("settle", lambda: queries.settle_succeeded(job.id, job.claim_token, None))  # noqa: B023
+        timed("settle", lambda: settlements.settle_succeeded(job.id, job.claim_token, None))  # noqa: B023
     Job.objects.filter(pk__in=[job.id for job in lost]).update(lease_until=timezone.now())
     timed(f"rescue {LOST} lost jobs", rescue)
-    for due in queries.take_due(names, batch=BATCH, in_flight=in_flight):
+    for due in due_jobs.take_due(names, batch=BATCH, in_flight=in_flight):
         token = uuid4()
-        queries.claim(due.id, token, "bench/1", 60)
-        queries.settle_succeeded(due.id, token, None)
+        claims.claim(due.id, token, "bench/1", 60)
+        settlements.settle_succeeded(due.id, token, None)
     _look(timed)
     timed(f"purge {BATCH} jobs", lambda: retention.purge(BATCH))
 
 
 def _look(timed: Callable[[str, Callable[[], object]], object]) -> None:
     """Measure what people and the exporter ask."""
-    from celery_ledger.ledger import queries  # noqa: PLC0415 - needs Django set up
+    from celery_ledger.ledger import inserts  # noqa: PLC0415 - needs Django set up
     from celery_ledger.operations import metrics  # noqa: PLC0415 - needs Django set up
     from celery_ledger.operations.listing import Wanted, matching, without_tracebacks  # noqa: PLC0415
     from celery_ledger.states import JobState  # noqa: PLC0415
@@ -203,7 +203,7 @@ def _look(timed: Callable[[str, Callable[[], object]], object]) -> None:
     def page(**wanted: Any) -> Callable[[], object]:
         return lambda: list(without_tracebacks(matching(Wanted(**wanted)))[:51])
 
-    timed("look for a unique key", lambda: queries.id_of_unique_key("tick/4950"))
+    timed("look for a unique key", lambda: inserts.id_of_unique_key("tick/4950"))
     timed("first page of all", page())
     for state in (JobState.SUCCEEDED, JobState.DEAD, JobState.SCHEDULED):
         timed(f"first page of state {state}", page(states=(state,)))

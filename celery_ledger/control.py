@@ -8,7 +8,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from celery_ledger.asking import policy
-from celery_ledger.ledger import queries, wakeup
+from celery_ledger.ledger import settlements, wakeup
 from celery_ledger.models import Job
 from celery_ledger.settling import settle
 from celery_ledger.states import MOVES, UNFINISHED, WAITING, JobState
@@ -82,7 +82,7 @@ def _cancel(jobs: QuerySet[Job]) -> int:
         cancel_requested_at=Case(When(is_waiting, then=F("cancel_requested_at")), default=Now()),
     )
     if with_followers:
-        settle.leave_out_what_follows(map(settle.Attempt.of, queries.cancelled(with_followers)))
+        settle.leave_out_what_follows(map(settle.Attempt.of, settlements.cancelled(with_followers)))
     wakeup.wake_relays()
     log.info("jobs_cancelled", count=cancelled)
     return cancelled

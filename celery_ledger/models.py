@@ -96,12 +96,12 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(  # queries.take_due, queries.next_due_seconds
+            models.Index(  # due_jobs.take_due, due_jobs.next_due_seconds
                 fields=["queue", "priority", "run_at"],
                 condition=Q(published_at__isnull=True, state__in=WAITING, share_key__isnull=True),
                 name="ledger_job_due",
             ),
-            models.Index(  # shares.take_shared: the next key, and its oldest due job; queries.take_stranded
+            models.Index(  # shares.take_shared: the next key, and its oldest due job; due_jobs.take_stranded
                 fields=["queue", "share_key", "priority", "run_at"],
                 condition=Q(published_at__isnull=True, state__in=WAITING, share_key__isnull=False),
                 name="ledger_job_share",
@@ -115,26 +115,26 @@ class Job(models.Model):
                 ),
                 name="ledger_job_share_held",
             ),
-            models.Index(  # queries.take_due (bound in flight), queries.republish_unclaimed
+            models.Index(  # due_jobs.take_due (bound in flight), due_jobs.republish_unclaimed
                 fields=["queue", "published_at"],
                 condition=Q(published_at__isnull=False, state=JobState.QUEUED),
                 name="ledger_job_unclaimed",
             ),
-            models.Index(  # queries.lock_lost
+            models.Index(  # settlements.lock_lost
                 fields=["lease_until"], condition=Q(state=JobState.RUNNING), name="ledger_job_lease"
             ),
-            models.Index(  # queries.take_due (oldest unfinished of a key)
+            models.Index(  # due_jobs.take_due (oldest unfinished of a key)
                 fields=["order_key", "seq"],
                 condition=Q(order_key__isnull=False, state__in=UNFINISHED),
                 name="ledger_job_order",
             ),
-            models.Index(  # queries.cancel_expired
+            models.Index(  # settlements.cancel_expired
                 fields=["expires_at"],
                 condition=Q(expires_at__isnull=False, state__in=WAITING),
                 name="ledger_job_expiry",
             ),
             models.Index(fields=["root_id"], name="ledger_job_family"),
-            models.Index(  # queries.forget_settled, queries.republish_unclaimed, metrics.Attempts
+            models.Index(  # expired_rows.forget_settled, due_jobs.republish_unclaimed, metrics.Attempts
                 fields=["finished_at", "state"], condition=Q(state__in=FINISHED), name="ledger_job_ended"
             ),
             models.Index(fields=["-created_at", "-id"], name="ledger_job_newest"),
@@ -191,7 +191,7 @@ class Chord(models.Model):
 
     class Meta:
         db_table = "celery_ledger_chord"
-        indexes = [models.Index(fields=["created_at"], name="ledger_chord_age")]  # queries.forget_chords
+        indexes = [models.Index(fields=["created_at"], name="ledger_chord_age")]  # expired_rows.forget_chords
 
     def __str__(self) -> str:
         return f"chord {self.group_id} of {self.size}"
@@ -207,7 +207,7 @@ class StoredChain(models.Model):
 
     class Meta:
         db_table = "celery_ledger_chain"
-        indexes = [models.Index(fields=["created_at"], name="ledger_chain_age")]  # queries.forget_chains
+        indexes = [models.Index(fields=["created_at"], name="ledger_chain_age")]  # expired_rows.forget_chains
 
     def __str__(self) -> str:
         return f"chain {self.pk}"
@@ -225,7 +225,7 @@ class Unreached(models.Model):
         db_table = "celery_ledger_unreached"
         indexes = [
             models.Index(fields=["created_at"], name="ledger_unreached_age")
-        ]  # queries.forget_unreached
+        ]  # expired_rows.forget_unreached
 
     def __str__(self) -> str:
         return f"job {self.pk}, not reached because of {self.failed_job_id}"

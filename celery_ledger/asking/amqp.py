@@ -24,7 +24,7 @@ from celery_ledger.asking import asked_times, chains, options
 from celery_ledger.asking.policy import MAX_HEADERS_BYTES, max_attempts_of, rank_of
 from celery_ledger.current import AskedRetry, CurrentJob, current_job
 from celery_ledger.errors import LedgerError
-from celery_ledger.ledger import queries, wakeup
+from celery_ledger.ledger import inserts, rows, wakeup
 from celery_ledger.values import wire
 from celery_ledger.values.texts import storable
 
@@ -68,8 +68,8 @@ class LedgerProducer:
     serializer = "json"
 
     def __init__(self) -> None:
-        self._jobs: list[queries.NewJob] = []
-        self._chains: list[queries.NewChain] = []
+        self._jobs: list[rows.NewJob] = []
+        self._chains: list[rows.NewChain] = []
 
     @property
     def connection(self) -> "LedgerProducer":
@@ -88,11 +88,11 @@ class LedgerProducer:
         if kind is None:
             self.write()
 
-    def add(self, job: queries.NewJob) -> None:
+    def add(self, job: rows.NewJob) -> None:
         """Take a job to be written."""
         rest = job.canvas.get("chain") or []
         if chains.is_long(rest):
-            stored = queries.NewChain(str(uuid4()), job.root_id, chains.all_steps(rest))
+            stored = rows.NewChain(str(uuid4()), job.root_id, chains.all_steps(rest))
             self._chains.append(stored)
             job = replace(
                 job, canvas={**job.canvas, "chain": [chains.reference(stored.id, len(stored.steps))]}
@@ -107,7 +107,7 @@ class LedgerProducer:
             return
         with transaction.atomic() if len(jobs) > 1 or stored else nullcontext():
             if stored:
-                queries.insert_chains(stored)
+                inserts.insert_chains(stored)
             for start in range(0, len(jobs), BATCH):
                 _write(jobs[start : start + BATCH])
 
@@ -189,8 +189,8 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     )
 
 
-def _write(jobs: Sequence[queries.NewJob]) -> None:
-    written = queries.insert_jobs(jobs)
+def _write(jobs: Sequence[rows.NewJob]) -> None:
+    written = inserts.insert_jobs(jobs)
     if written:
         wakeup.wake_relays()
     for job in jobs:
@@ -199,9 +199,9 @@ def _write(jobs: Sequence[queries.NewJob]) -> None:
         faultpoints.reach("enqueue.written")
 
 
-def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> queries.NewJob:
+def _new_job(name: str, headers: dict[str, Any], body: list[Any]) -> rows.NewJob:
     args, kwargs, canvas = body
-    return queries.NewJob(
+    return rows.NewJob(
         id=headers["id"],
         name=name,
         queue="",
@@ -237,23 +237,23 @@ def _ledger_canvas(canvas: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _replace_or_let_be(job: queries.NewJob) -> None:
+def _replace_or_let_be(job: rows.NewJob) -> None:
     # The id exists. Asked for by itself or by its own chord: Task.replace. Asked for twice: nothing to do.
     current = current_job()
     if current is not None and current.id == job.id:
-        current.replaced = queries.replace_running(job, current.token)
-    elif not queries.replace_awaiting(job) and job.unique_key is None:
+        current.replaced = inserts.replace_running(job, current.token)
+    elif not inserts.replace_awaiting(job) and job.unique_key is None:
         _answer_another_call(job, is_repeatable=current is not None)
 
 
-def _answer_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
+def _answer_another_call(job: rows.NewJob, *, is_repeatable: bool) -> None:
     """Answer a call whose id is taken: the same call with the first one, another one as below.
 
     A part of another group is another call, and so is one that something else follows: what waits for it would wait
     without end. Of the same task with the same arguments it runs again, as in Celery, once the first one is finished.
     Raises LedgerError for any other.
     """
-    first = queries.call_of(job.id)
+    first = inserts.call_of(job.id)
     if first is None:
         return
     args, kwargs, canvas = wire.loads(wire.dumps([job.args, job.kwargs, job.canvas]))
@@ -265,7 +265,7 @@ def _answer_another_call(job: queries.NewJob, *, is_repeatable: bool) -> None:
     may_be_the_first = is_repeatable and (first.root_id == job.root_id or not canvas)
     if not may_be_the_first:
         # The arguments of a step that follows are a result.
-        if (is_same_task or is_repeatable) and queries.run_again(job):
+        if (is_same_task or is_repeatable) and inserts.run_again(job):
             wakeup.wake_relays()
             return
         raise LedgerError(f"{job.name}: task id {job.id} belongs to another call; each call needs its own id")
@@ -282,7 +282,7 @@ def _same(canvas: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     )
 
 
-def _ask_for_retry(job: queries.NewJob, current: CurrentJob | None) -> None:
+def _ask_for_retry(job: rows.NewJob, current: CurrentJob | None) -> None:
     # Task.retry sends its own task again, under its own id: settled with the attempt, not written beside it.
     if current is None or current.id != job.id:
         raise LedgerError(f"{job.name}: only the running job itself can be retried")

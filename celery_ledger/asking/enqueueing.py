@@ -10,7 +10,7 @@ from django.db import transaction
 from celery_ledger.asking import signatures
 from celery_ledger.canvas import Signature
 from celery_ledger.current import current_job
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import inserts
 
 _COMPOUND = frozenset({"chain", "group", "chord"})
 
@@ -62,7 +62,7 @@ def enqueue(  # noqa: PLR0913 - what is asked for, and each option by name
             options |= _own_family(task)
         job_id = _enqueue_name(task, args, kwargs, options)
     is_written = unique_key is not None and not current_app.conf.task_always_eager
-    return queries.id_of_unique_key(unique_key) if unique_key and is_written else job_id
+    return inserts.id_of_unique_key(unique_key) if unique_key and is_written else job_id
 
 
 def _enqueue_name(

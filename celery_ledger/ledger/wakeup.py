@@ -16,7 +16,7 @@ import structlog
 from celery import signals
 from django.db import Error, connection, transaction
 
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import due_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ def _notify() -> float:
     try:
         connection.ensure_connection()
         began_at = time.monotonic()
-        queries.notify_relays()
+        due_jobs.notify_relays()
         return time.monotonic() - began_at
     except Error as error:
         connection.close()

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import expired_rows
 
 BATCH = 1000
 
@@ -14,7 +14,7 @@ def purge(batch: int = BATCH) -> int:
     ago and, like the dead, those with a dead or cancelled part, which fire only if somebody retries that in time.
     """
     days = settings.JOB_RETENTION_DAYS
-    queries.forget_chords(days=days, dead_days=10 * days, batch=batch)
-    queries.forget_chains(days=days, batch=batch)
-    queries.forget_unreached(days=10 * days, batch=batch)
-    return queries.forget_settled(days=days, dead_days=10 * days, batch=batch)
+    expired_rows.forget_chords(days=days, dead_days=10 * days, batch=batch)
+    expired_rows.forget_chains(days=days, batch=batch)
+    expired_rows.forget_unreached(days=10 * days, batch=batch)
+    return expired_rows.forget_settled(days=days, dead_days=10 * days, batch=batch)

@@ -26,7 +26,7 @@ from kombu.exceptions import (  # type: ignore[attr-defined]  # batches are newe
 
 from celery_ledger import faultpoints
 from celery_ledger.asking.policy import MAX_HEADERS_BYTES
-from celery_ledger.ledger.queries import Published
+from celery_ledger.ledger.rows import Published
 from celery_ledger.publishing.confirms import Confirms
 
 try:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from celery_ledger import faultpoints
-from celery_ledger.ledger import outages, queries
+from celery_ledger.ledger import due_jobs, outages
 from celery_ledger.publishing import shares
 from celery_ledger.publishing.publisher import BrokerAway, Publisher
 from celery_ledger.settling.rescue import refuse_stranded, refuse_unpublishable, rescue
@@ -54,7 +54,7 @@ class Relay:
             self._rescue()
             self._rescue_at = time.monotonic() + settings.JOB_POLL_SECONDS
         if publish_due(self._queues, self._publisher) < BATCH:
-            wait_for_commit(queries.next_due_seconds(self._queues, limit=settings.JOB_POLL_SECONDS))
+            wait_for_commit(due_jobs.next_due_seconds(self._queues, limit=settings.JOB_POLL_SECONDS))
         self._failures = 0
 
     def _rescue(self) -> None:
@@ -83,7 +83,7 @@ class Relay:
 
     def _listen(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"listen {queries.CHANNEL}")
+            cursor.execute(f"listen {due_jobs.CHANNEL}")
         # After an outage of the database every lease may have run out: their holders are to renew first.
         self._rescue_at = time.monotonic() + settings.JOB_LEASE_SECONDS / 3
 
@@ -96,7 +96,7 @@ class Relay:
 
 def known_queues(app: Celery) -> list[str]:
     """Return the queues to publish to: those declared, and where Celery would create missing ones, those asked for."""
-    missing = queries.waiting_queues() if app.conf.task_create_missing_queues else []
+    missing = due_jobs.waiting_queues() if app.conf.task_create_missing_queues else []
     return sorted({*app.amqp.queues, *missing})
 
 
@@ -105,7 +105,7 @@ def publish_due(queues: list[str], publisher: Publisher) -> int:
 
     Raises BrokerAway with the rest put back.
     """
-    jobs = queries.take_due(queues, batch=BATCH, in_flight=settings.JOB_MAX_IN_FLIGHT)
+    jobs = due_jobs.take_due(queues, batch=BATCH, in_flight=settings.JOB_MAX_IN_FLIGHT)
     jobs += shares.take_shared(
         queues,
         batch=BATCH,
@@ -117,7 +117,7 @@ def publish_due(queues: list[str], publisher: Publisher) -> int:
     try:
         refused = publisher.publish(jobs)
     except BrokerAway as away:
-        queries.unmark_published(away.untaken)
+        due_jobs.unmark_published(away.untaken)
         raise
     for message in refused:
         refuse_unpublishable(message.id, message.reason)

@@ -7,7 +7,9 @@ key go. A key that is alone gets every process; beside others, each gets every n
 
 from collections.abc import Iterable
 
-from celery_ledger.ledger.queries import TURN_HAS_COME, Published, fetch
+from celery_ledger.ledger.due_jobs import TURN_HAS_COME
+from celery_ledger.ledger.rows import Published
+from celery_ledger.ledger.statements import fetch
 
 _DUE = "job.published_at is null and job.state in ('queued', 'scheduled', 'retrying') and job.share_key is not null"
 

@@ -21,7 +21,7 @@ from celery_ledger import faultpoints
 from celery_ledger.asking import asked_times, policy
 from celery_ledger.current import CurrentJob, running
 from celery_ledger.errors import Permanent
-from celery_ledger.ledger import queries, wakeup
+from celery_ledger.ledger import claims, rows, wakeup
 from celery_ledger.ledger.outages import is_outage
 from celery_ledger.running import heartbeat, limits, sessions
 from celery_ledger.settling import failures, outcome, settle
@@ -42,7 +42,7 @@ class Delivery:
     """A job that a message brought and that this process has claimed. `has_begun`: its attempt is being settled."""
 
     task: Any
-    claimed: queries.Claimed
+    claimed: rows.Claimed
     use: limits.Use
     job: CurrentJob
     has_begun: bool = False
@@ -173,7 +173,7 @@ def _traced(delivered: Delivery, tracer: Tracer, request: dict[str, Any]) -> Any
     return traced
 
 
-def _args_of(claimed: queries.Claimed, request: dict[str, Any]) -> list[Any]:
+def _args_of(claimed: rows.Claimed, request: dict[str, Any]) -> list[Any]:
     failed_id = request.get(failures.HEADER)
     return claimed.args if failed_id is None else failures.with_failure(claimed.args, str(failed_id))
 
@@ -213,45 +213,45 @@ def _let_through(task: Any, job_id: str) -> limits.Use:
     longest_seconds = float(task.time_limit or settings.JOB_LEASE_SECONDS)
     use = limits.take(task.rate_limit_name, job_id, longest_seconds=longest_seconds)
     if use.wait_seconds > 0:
-        queries.postpone(job_id, use.wait_seconds)
+        claims.postpone(job_id, use.wait_seconds)
         wakeup.wake_relays()
         log.info("job_postponed", limit=task.rate_limit_name, seconds=round(use.wait_seconds, 3))
         raise Retry("over the rate limit", when=use.wait_seconds)  # type: ignore[arg-type]  # numbers.Real has no types
     return use
 
 
-def _try_to_claim(job_id: str, worker: str) -> queries.Claimed | None:
+def _try_to_claim(job_id: str, worker: str) -> rows.Claimed | None:
     token, lease_seconds = uuid4(), settings.JOB_LEASE_SECONDS
     # The claim itself shows whether the session still lives: Django need not ask beforehand, job for job.
     connection.health_check_done = True  # type: ignore[attr-defined]  # django-stubs lacks it
     try:
-        return queries.claim(job_id, token, worker, lease_seconds)
+        return claims.claim(job_id, token, worker, lease_seconds)
     except Error as error:
         if not is_outage(error) or connection.is_usable():
             raise
         connection.close()
-        return queries.claim(job_id, token, worker, lease_seconds)
+        return claims.claim(job_id, token, worker, lease_seconds)
 
 
-def _hand_back(claimed: queries.Claimed) -> None:
+def _hand_back(claimed: rows.Claimed) -> None:
     """Return the job of a worker that stops under its own body (`-P solo`); it costs no attempt."""
     # The body may have been interrupted in the midst of a statement.
     connection.close()
-    queries.hand_back(claimed.id, claimed.worker)
+    claims.hand_back(claimed.id, claimed.worker)
     log.info("job_handed_back")
 
 
 def _drop(job_id: str) -> NoReturn:
     """End a delivery that brings no job: a second one, a cancelled job's, or one whose key is taken."""
-    if queries.line_up(job_id):
+    if claims.line_up(job_id):
         wakeup.wake_relays()
     log.info("delivery_dropped")
     raise Ignore
 
 
-def _current_job_of(claimed: queries.Claimed) -> CurrentJob:
+def _current_job_of(claimed: rows.Claimed) -> CurrentJob:
     is_first = claimed.attempts - claimed.attempts_before == 1
-    retries, asked_retries = (0, 0) if is_first else queries.retries_of(claimed.id, claimed.attempts_before)
+    retries, asked_retries = (0, 0) if is_first else claims.retries_of(claimed.id, claimed.attempts_before)
     return CurrentJob(
         id=claimed.id,
         name=claimed.name,

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from celery_ledger.current import CurrentJob
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims
 
 log = structlog.get_logger(__name__)
 
@@ -70,11 +70,11 @@ class Heartbeat(threading.Thread):
         job, lease_seconds, asked_at = watched.job, settings.JOB_LEASE_SECONDS, time.monotonic()
         # A third: a heartbeat may fail before the lease runs out.
         if asked_at - watched.renewed_at >= lease_seconds / 3:
-            answer = queries.renew_lease(job.id, job.token, lease_seconds)
+            answer = claims.renew_lease(job.id, job.token, lease_seconds)
             # Not when the answer came: the lease counts from some moment before that.
             watched.renewed_at = asked_at
         else:
-            answer = queries.look_at_lease(job.id, job.token)
+            answer = claims.look_at_lease(job.id, job.token)
         if job.token in self._watched:
             job.lease_lost = answer is None
             job.cancel_requested = bool(answer)

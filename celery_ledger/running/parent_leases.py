@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from celery_ledger.ledger import outages, queries
+from celery_ledger.ledger import claims, outages
 from celery_ledger.running import pools
 
 log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ def _renew(held: Iterable[tuple[str, str]]) -> None:
 
     def renew() -> None:
         renewed.extend(
-            queries.renew_silent(connection, held, settings.JOB_LEASE_SECONDS, seconds=STATEMENT_SECONDS)
+            claims.renew_silent(connection, held, settings.JOB_LEASE_SECONDS, seconds=STATEMENT_SECONDS)
         )
 
     try:

@@ -14,7 +14,7 @@ from celery.worker.request import Request
 from django.db import connections
 
 from celery_ledger.errors import Fate
-from celery_ledger.ledger import outages, queries
+from celery_ledger.ledger import claims, outages
 from celery_ledger.running import pools
 from celery_ledger.settling import rescue
 
@@ -68,7 +68,7 @@ class JobRequest(Request):
         else:
             pools.interrupt_body(pool)
             pools.note_running_on(self.id)
-        self._report(lambda worker: queries.hand_back(self.id, worker))
+        self._report(lambda worker: claims.hand_back(self.id, worker))
 
     def _report(self, tell: Callable[[str], bool]) -> None:
         if self.worker_pid:

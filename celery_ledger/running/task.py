@@ -10,7 +10,7 @@ from django.db import transaction
 from celery_ledger.asking import chains
 from celery_ledger.current import current_job
 from celery_ledger.errors import Cancelled, LeaseLost, Permanent
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import inserts
 
 
 class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types alone
@@ -46,7 +46,7 @@ class JobTask(DjangoTask):  # type: ignore[type-arg]  # generic in celery-types 
         with transaction.atomic():
             super().replace(sig)
             if job is not None and not job.replaced:
-                job.replaced = queries.await_replacement(job.id, job.token)
+                job.replaced = inserts.await_replacement(job.id, job.token)
         raise Ignore("replaced")
 
     def on_replace(self, sig: Signature) -> Any:

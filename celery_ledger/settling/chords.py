@@ -10,7 +10,7 @@ from django.utils import timezone
 from celery_ledger import faultpoints
 from celery_ledger.asking import chains, signatures
 from celery_ledger.asking.signatures import Node, Part
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import chord_counts, inserts, settlements
 from celery_ledger.models import Chord
 from celery_ledger.settling.continuation import Refusal, enqueue_errbacks, send_body
 from celery_ledger.values import wire
@@ -52,7 +52,7 @@ def return_part(part: Part, job_id: str, result: Any) -> Refusal | None:
 
     Twice: the row exists, the count stays. A chord long purged is let be.
     """
-    is_last = queries.count_part(part.group_id, job_id, part.index, result)
+    is_last = chord_counts.count_part(part.group_id, job_id, part.index, result)
     faultpoints.reach("chord.counted")
     if not is_last:
         return None
@@ -70,7 +70,7 @@ def fail_part(part: Part, job_id: str, attempt: int, root_id: str, called: Seque
     the chord. `called`: errbacks that this failure has called already. Celery copies those of a chord to the
     bodies of chords in its header.
     """
-    is_first = queries.note_failed_part(part.group_id, job_id, part.index)
+    is_first = chord_counts.note_failed_part(part.group_id, job_id, part.index)
     if is_first is None:
         return
     body = _body_of(part)
@@ -97,7 +97,7 @@ def leave_out(part: Part, job_id: str) -> None:
 
 def add_part(group_id: str, job_id: str) -> None:
     """Make a chord wait for one more job; its result comes last in the body's list."""
-    queries.add_part(group_id, job_id)
+    chord_counts.add_part(group_id, job_id)
 
 
 def _body_of(part: Part) -> dict[str, Any]:
@@ -110,8 +110,8 @@ def _body_of(part: Part) -> dict[str, Any]:
 
 def _leave_out(body: Node, job_id: str, *, is_refused: bool = False) -> None:
     ids = signatures.ids_in([body])
-    queries.bury_awaiting(ids, f"job {job_id} of its replacement is dead")
-    queries.note_unreached(ids, job_id, is_chord_body=not is_refused)
+    inserts.bury_awaiting(ids, f"job {job_id} of its replacement is dead")
+    settlements.note_unreached(ids, job_id, is_chord_body=not is_refused)
 
 
 def _fire(chord: Chord) -> Refusal | None:

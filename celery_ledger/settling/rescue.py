@@ -10,7 +10,7 @@ from django.db import transaction
 
 from celery_ledger import faultpoints
 from celery_ledger.errors import Fate
-from celery_ledger.ledger import outages, queries
+from celery_ledger.ledger import claims, due_jobs, outages, rows, settlements
 from celery_ledger.settling import judge, settle
 from celery_ledger.settling.judge import Failure
 
@@ -21,7 +21,7 @@ BATCH = 100
 
 def rescue() -> int:
     """Return jobs to their queues: lease expired, or published and never claimed. Returns how many."""
-    republished = queries.republish_unclaimed(settings.JOB_REPUBLISH_SECONDS, batch=BATCH)
+    republished = due_jobs.republish_unclaimed(settings.JOB_REPUBLISH_SECONDS, batch=BATCH)
     if republished:
         log.warning("jobs_republished", count=republished)
     _cancel_expired()
@@ -34,7 +34,7 @@ def report_lost(job_id: str, worker: str, fate: Fate, reason: str) -> bool:
 
     False where that process no longer holds it. Twice: the second report finds it settled.
     """
-    held = queries.lock_held_by(job_id, worker)
+    held = settlements.lock_held_by(job_id, worker)
     if held is not None:
         _settle_or_set_aside(held, Failure(fate, "WorkerLost", reason))
     return held is not None
@@ -46,7 +46,7 @@ def report_stopped(job_id: str, worker: str) -> bool:
 
     False where that process no longer holds it. Twice: the second report finds it settled.
     """
-    held = queries.lock_held_by(job_id, worker)
+    held = settlements.lock_held_by(job_id, worker)
     if held is not None:
         settle.cancel(settle.Attempt.of(held))
         log.info("job_stopped", job_id=job_id, name=held.name)
@@ -76,7 +76,7 @@ def refuse_stranded(known: Iterable[str]) -> None:
 
     Not at once: while a release rolls out, a relay of the new one may have the queue.
     """
-    for job_id, queue in queries.take_stranded(known, settings.JOB_STRANDED_SECONDS, batch=BATCH):
+    for job_id, queue in due_jobs.take_stranded(known, settings.JOB_STRANDED_SECONDS, batch=BATCH):
         _refuse_stranded(job_id, queue)
 
 
@@ -91,7 +91,7 @@ def _refuse_stranded(job_id: str, queue: str) -> None:
 @transaction.atomic
 def _refuse(job_id: str, by: str, failure: Failure) -> bool:
     """Settle a job that nobody can run as a failed attempt of whoever found that out."""
-    claimed = queries.claim(job_id, uuid4(), by, settings.JOB_LEASE_SECONDS)
+    claimed = claims.claim(job_id, uuid4(), by, settings.JOB_LEASE_SECONDS)
     if claimed is not None:
         settle.fail(settle.Attempt.of(claimed), failure)
         log.error("job_refused", job_id=job_id, name=claimed.name, by=by, reason=failure.message)
@@ -100,7 +100,7 @@ def _refuse(job_id: str, by: str, failure: Failure) -> bool:
 
 @transaction.atomic
 def _cancel_expired() -> None:
-    expired = queries.cancel_expired(batch=BATCH)
+    expired = settlements.cancel_expired(batch=BATCH)
     settle.leave_out_what_follows(map(settle.Attempt.of, expired))
     for job in expired:
         log.info("job_expired", job_id=job.id, name=job.name)
@@ -108,7 +108,7 @@ def _cancel_expired() -> None:
 
 @transaction.atomic
 def _rescue_lost() -> int:
-    lost = queries.lock_lost(batch=BATCH)
+    lost = settlements.lock_lost(batch=BATCH)
     if lost:
         faultpoints.reach("rescue.locked")
     for held in lost:
@@ -116,7 +116,7 @@ def _rescue_lost() -> int:
     return len(lost)
 
 
-def _settle_or_set_aside(held: queries.Held, failure: Failure) -> None:
+def _settle_or_set_aside(held: rows.Held, failure: Failure) -> None:
     """Settle one lost job; one that can't be settled is dead with that reason, so that it stops no other job."""
     error = outages.isolated(lambda: _settle_lost(held, failure))
     if error is None:
@@ -129,10 +129,10 @@ def _settle_or_set_aside(held: queries.Held, failure: Failure) -> None:
     if outages.isolated(lambda: settle.set_aside(attempt, why)) is not None:
         # Not even that can be written. Out of the way of the rescuer for a while, which looks at the oldest first.
         seconds = settings.JOB_STRANDED_SECONDS
-        outages.isolated(lambda: queries.renew_lease(held.id, held.claim_token, seconds))
+        outages.isolated(lambda: claims.renew_lease(held.id, held.claim_token, seconds))
 
 
-def _settle_lost(held: queries.Held, failure: Failure) -> None:
+def _settle_lost(held: rows.Held, failure: Failure) -> None:
     attempt = settle.Attempt.of(held)
     if held.cancel_requested:
         settle.cancel(attempt)

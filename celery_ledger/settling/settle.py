@@ -17,7 +17,7 @@ from celery_ledger.asking import chains, policy, signatures
 from celery_ledger.asking.signatures import Part
 from celery_ledger.current import AskedRetry
 from celery_ledger.errors import Fate, LeaseLost
-from celery_ledger.ledger import queries, wakeup
+from celery_ledger.ledger import chord_counts, inserts, rows, settlements, wakeup
 from celery_ledger.models import JobError
 from celery_ledger.settling import chords, continuation, judge
 from celery_ledger.settling.judge import Failure
@@ -48,7 +48,7 @@ class Attempt:
     ignore_result: bool | None = None
 
     @classmethod
-    def of(cls, row: queries.Claimed | queries.Held) -> "Attempt":
+    def of(cls, row: rows.Claimed | rows.Held) -> "Attempt":
         """Return the attempt that a claimed or locked row stands for."""
         return cls(
             id=row.id,
@@ -117,13 +117,13 @@ def _succeed_as_a_part(attempt: Attempt, result: Any) -> bool:
         return False
     group_id, index = attempt.part.group_id, attempt.part.index
     kept = _kept(attempt, result)
-    return queries.settle_part(
+    return chord_counts.settle_part(
         attempt.id, attempt.token, kept, group_id=group_id, index=index, handed_on=result
     )
 
 
 def _record_success(attempt: Attempt, result: Any) -> None:
-    _held(queries.settle_succeeded(attempt.id, attempt.token, _kept(attempt, result)), attempt)
+    _held(settlements.settle_succeeded(attempt.id, attempt.token, _kept(attempt, result)), attempt)
 
 
 def _kept(attempt: Attempt, result: Any) -> Any:
@@ -163,7 +163,7 @@ def fail(attempt: Attempt, failure: Failure) -> judge.Verdict:
     _keep_error(attempt, failure)
     if verdict.retry_in_seconds is None:
         _bury(attempt, failure)
-    elif queries.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds):
+    elif settlements.settle_retrying(attempt.id, attempt.token, failure.message, verdict.retry_in_seconds):
         wakeup.wake_relays()  # They sleep until the next job falls due, and this one may be it.
     else:
         cancel(attempt)
@@ -178,7 +178,7 @@ def retry(attempt: Attempt, asked: AskedRetry, failure: Failure) -> bool:
     False, and the job cancelled, where somebody asked it to stop.
     """
     _keep_error(attempt, replace(failure, fate=Fate.RETRY))
-    if queries.settle_asked_retry(attempt.id, attempt.token, failure.message, asked):
+    if settlements.settle_asked_retry(attempt.id, attempt.token, failure.message, asked):
         wakeup.wake_relays()
         return True
     cancel(attempt)
@@ -188,7 +188,7 @@ def retry(attempt: Attempt, asked: AskedRetry, failure: Failure) -> bool:
 @transaction.atomic
 def ignore(attempt: Attempt) -> None:
     """Record that the body ended its job by raising Ignore: nothing follows. A state of its own is kept."""
-    _held(queries.settle_ignored(attempt.id, attempt.token), attempt)
+    _held(settlements.settle_ignored(attempt.id, attempt.token), attempt)
     leave_out_what_follows([attempt])
     _let_the_next_of_its_key_go(attempt)
 
@@ -196,7 +196,7 @@ def ignore(attempt: Attempt) -> None:
 @transaction.atomic
 def cancel(attempt: Attempt) -> None:
     """Record that the job stopped on request."""
-    _held(queries.settle_cancelled(attempt.id, attempt.token), attempt)
+    _held(settlements.settle_cancelled(attempt.id, attempt.token), attempt)
     leave_out_what_follows([attempt])
     _let_the_next_of_its_key_go(attempt)
 
@@ -204,7 +204,7 @@ def cancel(attempt: Attempt) -> None:
 @transaction.atomic
 def set_aside(attempt: Attempt, failure: Failure) -> None:
     """Make a job dead that can't be settled in any other way, and enqueue nothing after it."""
-    _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
+    _held(settlements.settle_dead(attempt.id, attempt.token, failure.message), attempt)
     _keep_error(attempt, failure)
 
 
@@ -215,7 +215,7 @@ def leave_out_what_follows(attempts: Iterable[Attempt]) -> None:
         rest = attempt.canvas.get("chain")
         if rest:
             ids = signatures.ids_in(chains.all_steps(rest))
-            queries.note_unreached(ids, attempt.id, is_chord_body=False)
+            settlements.note_unreached(ids, attempt.id, is_chord_body=False)
         part = attempt.lost_part
         if part is not None and part.group_id not in chords_seen:
             chords_seen.add(part.group_id)
@@ -223,8 +223,8 @@ def leave_out_what_follows(attempts: Iterable[Attempt]) -> None:
 
 
 def _bury(attempt: Attempt, failure: Failure) -> None:
-    _held(queries.settle_dead(attempt.id, attempt.token, failure.message), attempt)
-    queries.forget_that_unreached(attempt.id)
+    _held(settlements.settle_dead(attempt.id, attempt.token, failure.message), attempt)
+    settlements.forget_that_unreached(attempt.id)
     errbacks = attempt.canvas.get("errbacks") or []
     occasion = f"errback/{attempt.number}"
     _keep_refusals(attempt, continuation.enqueue_errbacks(errbacks, attempt.id, occasion, attempt.root_id))
@@ -245,8 +245,8 @@ def _lose_what_follows(attempt: Attempt) -> None:
     chain = attempt.canvas.get("chain") or []
     if chain:
         ids = signatures.ids_in(chains.all_steps(chain))
-        queries.bury_awaiting(ids, f"job {attempt.id} of its replacement is dead")
-        queries.note_unreached(ids, attempt.id, is_chord_body=False)
+        inserts.bury_awaiting(ids, f"job {attempt.id} of its replacement is dead")
+        settlements.note_unreached(ids, attempt.id, is_chord_body=False)
     if attempt.lost_part is not None:
         chords.fail_part(attempt.lost_part, attempt.id, attempt.number, attempt.root_id)
 

@@ -28,7 +28,7 @@ WEAK = {"md5", "sha1", "MD5", "SHA1", "DES", "TripleDES", "ARC4", "Blowfish", "E
 PREDICTABLE_ALLOWED = {"celery_ledger/asking/policy.py"}
 #: Functions whose statements are built of what no user sends.
 BUILT_OF_CONSTANTS = {
-    ("celery_ledger/ledger/queries.py", "_take_stranded"),
+    ("celery_ledger/ledger/due_jobs.py", "_take_stranded"),
     ("celery_ledger/ledger/adoption.py", "adopt"),  # names out of PostgreSQL's catalogue, quoted
 }
 TEMPLATES = sorted(

@@ -31,7 +31,7 @@ from celery_ledger.asking.signatures import Part
 from celery_ledger.canvas import Signature, chain, chord, step
 from celery_ledger.current import CurrentJob, running
 from celery_ledger.errors import Fate, LeaseLost
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims, rows
 from celery_ledger.publishing.publisher import BrokerAway, Refused
 from celery_ledger.publishing.relay import publish_due
 from celery_ledger.running import delivery
@@ -90,7 +90,7 @@ class Broker:
         self.behaviour = "takes"
         self.refused: list[str] = []
 
-    def publish(self, jobs: list[queries.Published]) -> list[Refused]:
+    def publish(self, jobs: list[rows.Published]) -> list[Refused]:
         """Take messages as a relay's publisher hands them over."""
         ids = [job.id for job in jobs]
         if self.behaviour == "takes" or not ids:
@@ -122,7 +122,7 @@ class Hold:
     """A claim that a worker process has, or believes to have."""
 
     process: str
-    claimed: queries.Claimed
+    claimed: rows.Claimed
 
     @property
     def job_id(self) -> str:
@@ -280,7 +280,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @happening(lambda self: self.broker.messages, number=numbers)
     def worker_finds_the_rate_used_up(self, number: int) -> None:
         job_id = self._message(number)
-        queries.postpone(job_id, HOUR_SECONDS)
+        claims.postpone(job_id, HOUR_SECONDS)
         self.model.postpone(job_id)
 
     @happening(lambda self: self._busy(), number=numbers, weight=2)
@@ -546,7 +546,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.processes += 1
         token, process = uuid4(), f"w{worker}@host/{self.processes}"
         expected = self.model.claim(job_id, str(token), process)
-        claimed = queries.claim(job_id, token, process, HOUR_SECONDS)
+        claimed = claims.claim(job_id, token, process, HOUR_SECONDS)
         assert (claimed is not None) == expected
         if claimed is not None:
             self.workers[worker] = Hold(process, claimed)
@@ -584,13 +584,13 @@ class LedgerMachine(RuleBasedStateMachine):
             settle.cancel(hold.attempt)
 
     def _renew(self, hold: Hold) -> bool:
-        answer = queries.renew_lease(hold.job_id, hold.claimed.claim_token, HOUR_SECONDS)
+        answer = claims.renew_lease(hold.job_id, hold.claimed.claim_token, HOUR_SECONDS)
         assert answer == self.model.renew(hold.job_id, hold.token)
         return bool(answer)
 
     def _hand_back(self, hold: Hold) -> None:
         expected = self.model.hand_back(hold.job_id, hold.process)
-        assert queries.hand_back(hold.job_id, hold.process) == expected
+        assert claims.hand_back(hold.job_id, hold.process) == expected
 
     def _report(self, hold: Hold, fate: Fate) -> None:
         expected = self.model.report_lost(hold.job_id, hold.process, at_once=fate is Fate.LOST)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from celery_ledger import control
 from celery_ledger.asking.enqueueing import enqueue
 from celery_ledger.canvas import step
-from celery_ledger.ledger.queries import Published
+from celery_ledger.ledger.rows import Published
 from celery_ledger.models import Job, JobError
 from celery_ledger.publishing.publisher import Publisher
 from celery_ledger.states import JobState

@@ -16,7 +16,7 @@ from celery_ledger import control
 from celery_ledger.asking.enqueueing import enqueue
 from celery_ledger.canvas import chord, step
 from celery_ledger.errors import Fate, LeaseLost
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims, due_jobs, rows
 from celery_ledger.models import Chord, Job
 from celery_ledger.settling import settle
 from celery_ledger.settling.judge import Failure
@@ -72,11 +72,11 @@ def somebody_waits_for_us() -> bool:
 
 
 def take_due() -> list[str]:
-    return [job.id for job in queries.take_due([QUEUE], batch=200, in_flight=1000)]
+    return [job.id for job in due_jobs.take_due([QUEUE], batch=200, in_flight=1000)]
 
 
-def claim(job_id: str) -> queries.Claimed | None:
-    return queries.claim(job_id, uuid4(), "w@host/1", LEASE_SECONDS)
+def claim(job_id: str) -> rows.Claimed | None:
+    return claims.claim(job_id, uuid4(), "w@host/1", LEASE_SECONDS)
 
 
 def published(**options: Any) -> str:
@@ -193,7 +193,7 @@ def test_a_cancel_and_a_claim_miss_neither(_round):
     "end_of_attempt",
     [
         lambda held: settle.fail(held, FAILED),
-        lambda held: queries.hand_back(held.id, held.worker),
+        lambda held: claims.hand_back(held.id, held.worker),
         lambda held: rescue_silent(held.id),
     ],
     ids=["fails", "handed back", "rescued"],

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims, due_jobs, inserts, settlements
 from celery_ledger.operations import listing, metrics, retention
 from celery_ledger.publishing import shares
 from celery_ledger.states import JobState
@@ -94,18 +94,18 @@ def reads(act):
 
 HOT = {
     "take_due": (
-        lambda: queries.take_due(["mail"], batch=20, in_flight=100),
+        lambda: due_jobs.take_due(["mail"], batch=20, in_flight=100),
         {"ledger_job_due", "ledger_job_unclaimed"},
     ),
-    "cancel_expired": (lambda: queries.cancel_expired(batch=20), {"ledger_job_expiry"}),
-    "next_due_seconds": (lambda: queries.next_due_seconds(["mail"], 1.0), {"ledger_job_due"}),
+    "cancel_expired": (lambda: settlements.cancel_expired(batch=20), {"ledger_job_expiry"}),
+    "next_due_seconds": (lambda: due_jobs.next_due_seconds(["mail"], 1.0), {"ledger_job_due"}),
     "take_stranded": (
-        lambda: queries.take_stranded(["push"], 0, batch=20),
+        lambda: due_jobs.take_stranded(["push"], 0, batch=20),
         {"ledger_job_due", "ledger_job_share"},
     ),
-    "republish_unclaimed": (lambda: queries.republish_unclaimed(0, batch=20), {"ledger_job_unclaimed"}),
-    "lock_lost": (lambda: queries.lock_lost(batch=20), {"ledger_job_lease"}),
-    "unique key": (lambda: queries.id_of_unique_key("succeeded7"), {"ledger_job_unique_key"}),
+    "republish_unclaimed": (lambda: due_jobs.republish_unclaimed(0, batch=20), {"ledger_job_unclaimed"}),
+    "lock_lost": (lambda: settlements.lock_lost(batch=20), {"ledger_job_lease"}),
+    "unique key": (lambda: inserts.id_of_unique_key("succeeded7"), {"ledger_job_unique_key"}),
     "active_by_worker": (metrics.active_by_worker, {"ledger_job_lease"}),
     "first page": (lambda: list(listing.matching(listing.Wanted())[:51]), {"ledger_job_newest"}),
     "a page of a rare name": (lambda: list(listing.matching(listing.Wanted(name="rare"))[:51]), {"ledger_job_kinds"}),
@@ -133,7 +133,7 @@ def test_a_flood_behind_one_share_key_costs_no_more_than_one_job(ledger):
     indexes, rows = reads(
         lambda: taken.extend(shares.take_shared(["mail", "push"], batch=20, in_flight=100, share_in_flight=1))
     )
-    unshared, few = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
+    unshared, few = reads(lambda: due_jobs.take_due(["mail"], batch=20, in_flight=100))
 
     assert (len(taken), str(single.pk) in {job.id for job in taken}) == (2, True)
     assert {"ledger_job_share", "ledger_job_share_held"} <= indexes
@@ -145,7 +145,7 @@ def test_due_jobs_of_several_priorities_are_found_off_the_index(ledger):
     with connection.cursor() as cursor:
         cursor.execute("update celery_ledger_job set priority = seq % 5 - 2 where state = 'queued'")
 
-    read, rows = reads(lambda: queries.take_due(["mail"], batch=20, in_flight=100))
+    read, rows = reads(lambda: due_jobs.take_due(["mail"], batch=20, in_flight=100))
 
     assert "ledger_job_due" in read
     assert rows <= FEW
@@ -159,11 +159,11 @@ def test_the_live_jobs_are_counted_without_a_look_at_the_settled(ledger):
 
 
 def test_claim_and_settle_read_one_row(ledger):
-    [job] = queries.take_due(["mail"], batch=1, in_flight=10)
+    [job] = due_jobs.take_due(["mail"], batch=1, in_flight=10)
     token = uuid4()
 
-    assert reads(lambda: queries.claim(job.id, token, "w@host/1", 60)) == ({"celery_ledger_job_pkey"}, 1)
-    assert reads(lambda: queries.settle_succeeded(job.id, token, None)) == ({"celery_ledger_job_pkey"}, 1)
+    assert reads(lambda: claims.claim(job.id, token, "w@host/1", 60)) == ({"celery_ledger_job_pkey"}, 1)
+    assert reads(lambda: settlements.settle_succeeded(job.id, token, None)) == ({"celery_ledger_job_pkey"}, 1)
 
 
 def test_a_purge_passes_over_the_dead_that_stay_longer(ledger, settings):

@@ -6,7 +6,7 @@ import pytest
 from celery import current_app
 from kombu import Queue
 
-from celery_ledger.ledger.queries import Published
+from celery_ledger.ledger.rows import Published
 from celery_ledger.publishing.publisher import BrokerAway, Publisher
 from tests.harness.brokers import RabbitMQ, need_rabbitmq
 from tests.integration.stage import broker_of_this_process

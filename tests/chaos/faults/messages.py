@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from kombu import Producer
 
 from celery_ledger.asking.enqueueing import enqueue
-from celery_ledger.ledger.queries import Published
+from celery_ledger.ledger.rows import Published
 from celery_ledger.models import Job
 from celery_ledger.publishing.publisher import Publisher
 from tests.chaos.brokers import FullableRabbitMQ, Valkey

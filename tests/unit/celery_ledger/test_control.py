@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from celery_ledger import control
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import settlements
 from celery_ledger.models import Job
 from celery_ledger.states import FINISHED, WAITING, JobState
 from tests.eventually import eventually
@@ -118,7 +118,7 @@ def test_a_cancel_at_the_instant_in_which_an_attempt_ends_is_not_lost():
 
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
-            queries.settle_retrying(str(job.pk), job.claim_token, "why", 60)
+            settlements.settle_retrying(str(job.pk), job.claim_token, "why", 60)
             cancelled = thread.submit(cancel_elsewhere, job)
             eventually(somebody_waits_for_a_lock)
         assert cancelled.result(timeout=10)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from celery_ledger import control, states
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims, due_jobs, inserts, rows, settlements
 from celery_ledger.models import Job
 from celery_ledger.states import FINISHED, MOVES, UNFINISHED, JobState
 from tests.rows import a_job
@@ -21,7 +21,7 @@ def new_job(job):
     fields = dict.fromkeys(
         ("run_at", "order_key", "unique_key", "share_key", "parent_id", "group_id", "group_index")
     )
-    return queries.NewJob(
+    return rows.NewJob(
         **fields, id=str(job.pk), name="test.add", queue="mail", args=[1, 2], kwargs={}, canvas={}, headers={},
         max_attempts=5, delay_seconds=0.0, root_id=str(job.pk), request_id="",
     )  # fmt: skip
@@ -29,25 +29,25 @@ def new_job(job):
 
 def expire(job):
     Job.objects.filter(pk=job.pk).update(expires_at=job.created_at - timedelta(seconds=1))
-    queries.cancel_expired(batch=10)
+    settlements.cancel_expired(batch=10)
 
 
 ACTS = {
-    "take_due": lambda job: queries.take_due(["mail"], batch=10, in_flight=10),
-    "claim": lambda job: queries.claim(str(job.pk), uuid4(), "w@host/1", 60),
-    "postpone": lambda job: queries.postpone(str(job.pk), 5),
-    "line_up": lambda job: queries.line_up(str(job.pk)),
-    "republish": lambda job: queries.republish_unclaimed(0, batch=10),
-    "unmark": lambda job: queries.unmark_published([str(job.pk)]),
-    "hand_back": lambda job: queries.hand_back(str(job.pk), "w@host/1"),
-    "succeed": lambda job: queries.settle_succeeded(str(job.pk), job.claim_token, None),
-    "bury": lambda job: queries.settle_dead(str(job.pk), job.claim_token, "why"),
-    "stop": lambda job: queries.settle_cancelled(str(job.pk), job.claim_token),
-    "try again": lambda job: queries.settle_retrying(str(job.pk), job.claim_token, "why", 5),
-    "replace": lambda job: queries.replace_running(new_job(job), job.claim_token),
-    "await": lambda job: queries.await_replacement(str(job.pk), job.claim_token),
-    "replace awaiting": lambda job: queries.replace_awaiting(new_job(job)),
-    "bury awaiting": lambda job: queries.bury_awaiting([str(job.pk)], "why"),
+    "take_due": lambda job: due_jobs.take_due(["mail"], batch=10, in_flight=10),
+    "claim": lambda job: claims.claim(str(job.pk), uuid4(), "w@host/1", 60),
+    "postpone": lambda job: claims.postpone(str(job.pk), 5),
+    "line_up": lambda job: claims.line_up(str(job.pk)),
+    "republish": lambda job: due_jobs.republish_unclaimed(0, batch=10),
+    "unmark": lambda job: due_jobs.unmark_published([str(job.pk)]),
+    "hand_back": lambda job: claims.hand_back(str(job.pk), "w@host/1"),
+    "succeed": lambda job: settlements.settle_succeeded(str(job.pk), job.claim_token, None),
+    "bury": lambda job: settlements.settle_dead(str(job.pk), job.claim_token, "why"),
+    "stop": lambda job: settlements.settle_cancelled(str(job.pk), job.claim_token),
+    "try again": lambda job: settlements.settle_retrying(str(job.pk), job.claim_token, "why", 5),
+    "replace": lambda job: inserts.replace_running(new_job(job), job.claim_token),
+    "await": lambda job: inserts.await_replacement(str(job.pk), job.claim_token),
+    "replace awaiting": lambda job: inserts.replace_awaiting(new_job(job)),
+    "bury awaiting": lambda job: inserts.bury_awaiting([str(job.pk)], "why"),
     "retry": lambda job: control.retry(job.pk),
     "cancel": lambda job: control.cancel(job.pk),
     "expire": expire,

@@ -6,7 +6,7 @@ from celery import current_app
 from celery.app.trace import build_tracer
 from celery.exceptions import Ignore, Retry
 
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims, due_jobs
 from celery_ledger.models import Job
 from celery_ledger.publishing import shares
 from celery_ledger.settling import settle
@@ -17,7 +17,7 @@ LEASE_SECONDS = 60.0
 def publish(*queues, in_flight=1000):
     """Take what is due, as a relay does; return the ids."""
     names = queues or ("maintenance", "mail")
-    taken = queries.take_due(names, batch=200, in_flight=in_flight)
+    taken = due_jobs.take_due(names, batch=200, in_flight=in_flight)
     taken += shares.take_shared(names, batch=200, in_flight=in_flight, share_in_flight=1)
     return [job.id for job in taken]
 
@@ -25,7 +25,7 @@ def publish(*queues, in_flight=1000):
 def claimed(job_id, worker="w@host/1", lease_seconds=LEASE_SECONDS):
     """Publish and claim a job."""
     publish()
-    return queries.claim(str(job_id), uuid4(), worker, lease_seconds)
+    return claims.claim(str(job_id), uuid4(), worker, lease_seconds)
 
 
 def attempt(job_id, **options):

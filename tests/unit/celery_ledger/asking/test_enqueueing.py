@@ -17,7 +17,7 @@ from celery_ledger.asking.enqueueing import enqueue
 from celery_ledger.canvas import chain, chord, group, step
 from celery_ledger.current import CurrentJob, running
 from celery_ledger.errors import LedgerError, Undeclared
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import inserts
 from celery_ledger.models import Chord, Job
 from celery_ledger.settling import continuation
 from celery_ledger.states import JobState
@@ -532,7 +532,7 @@ def test_a_job_that_is_due_in_sixty_years_does_not_wait_for_a_replacement():
 
     with pytest.raises(LedgerError, match="belongs to another call"):
         task.apply_async(("second",), task_id=job_id)
-    queries.bury_awaiting([job_id], "not this one")
+    inserts.bury_awaiting([job_id], "not this one")
 
     row = Job.objects.get()
     assert (row.state, row.args) == ("scheduled", ["first"])

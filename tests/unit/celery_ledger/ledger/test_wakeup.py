@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from celery_ledger.asking.enqueueing import enqueue
-from celery_ledger.ledger import queries, wakeup
+from celery_ledger.ledger import due_jobs, wakeup
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +20,7 @@ def heard(other):
 
     def listen():
         with connection.cursor() as cursor:
-            cursor.execute(f"listen {queries.CHANNEL}")
+            cursor.execute(f"listen {due_jobs.CHANNEL}")
 
     other(listen)
     return lambda seconds: other(
@@ -90,7 +90,7 @@ def test_a_slow_notification_is_shared_by_the_commits_of_a_longer_time(monkeypat
         sent.append(time.monotonic())
         never.wait(0.05)
 
-    monkeypatch.setattr(queries, "notify_relays", notify)
+    monkeypatch.setattr(due_jobs, "notify_relays", notify)
     until = time.monotonic() + 1.2
 
     while time.monotonic() < until:

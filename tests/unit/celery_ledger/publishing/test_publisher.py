@@ -12,7 +12,7 @@ from celery import current_app
 from kombu import Connection
 
 from celery_ledger.asking.policy import MAX_HEADERS_BYTES
-from celery_ledger.ledger.queries import Published
+from celery_ledger.ledger.rows import Published
 from celery_ledger.publishing.publisher import BrokerAway, Publisher, _is_refusal
 from tests.integration.stage import Broker, broker_of_this_process
 

@@ -10,7 +10,7 @@ from celery_ledger import control
 from celery_ledger.asking.enqueueing import enqueue
 from celery_ledger.canvas import chain, chord, step
 from celery_ledger.errors import Fate
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims, due_jobs
 from celery_ledger.models import Job
 from celery_ledger.publishing import shares
 from celery_ledger.settling import settle
@@ -30,7 +30,7 @@ def take(queue="mail", share=1, in_flight=1000):
 def claim_all():
     """Let a worker with any number of processes claim what is published."""
     for job in Job.objects.filter(state=JobState.QUEUED, published_at__isnull=False):
-        assert queries.claim(str(job.pk), uuid4(), "w@host/1", 60)
+        assert claims.claim(str(job.pk), uuid4(), "w@host/1", 60)
 
 
 def flood(key, count, **fields):
@@ -120,7 +120,7 @@ def test_jobs_without_a_key_are_left_to_the_other_statement():
     job, shared = a_job(), a_job(share_key="a")
 
     assert take() == ["a"]
-    assert [taken.id for taken in queries.take_due(["mail"], batch=9, in_flight=9)] == [str(job.pk)]
+    assert [taken.id for taken in due_jobs.take_due(["mail"], batch=9, in_flight=9)] == [str(job.pk)]
     shared.refresh_from_db()
     assert shared.publications == 1
 
@@ -128,7 +128,7 @@ def test_jobs_without_a_key_are_left_to_the_other_statement():
 def test_a_shared_job_in_a_queue_of_nobody_is_found():
     job = a_job(share_key="a", queue="gone", run_at=timezone.now() - timedelta(hours=2))
 
-    assert queries.take_stranded(["mail"], 3600, batch=9) == [(str(job.pk), "gone")]
+    assert due_jobs.take_stranded(["mail"], 3600, batch=9) == [(str(job.pk), "gone")]
 
 
 class TestInheritance:
@@ -138,7 +138,7 @@ class TestInheritance:
 
         while ready := publish():
             for job_id in ready:
-                settle.succeed(settle.Attempt.of(queries.claim(job_id, uuid4(), "w@host/1", 60)), 1)
+                settle.succeed(settle.Attempt.of(claims.claim(job_id, uuid4(), "w@host/1", 60)), 1)
 
         assert set(Job.objects.values_list("share_key", "state")) == {("u", "succeeded")}
         assert Job.objects.count() == 5
@@ -154,7 +154,7 @@ class TestInheritance:
         signature = step("test.add", 1, 2).on_error(step("test.note", "failed"))
         job_id = enqueue(signature, share_key="u")
         publish()
-        claimed = queries.claim(job_id, uuid4(), "w@host/1", 60)
+        claimed = claims.claim(job_id, uuid4(), "w@host/1", 60)
 
         settle.fail(settle.Attempt.of(claimed), Failure(Fate.PERMANENT, "Permanent", "no"))
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from celery_ledger import control
 from celery_ledger.asking.enqueueing import enqueue
 from celery_ledger.errors import LedgerError
-from celery_ledger.ledger import queries
+from celery_ledger.ledger import claims
 from celery_ledger.models import Job
 from celery_ledger.settling.rescue import rescue
 from tests.unit.celery_ledger.worker import claimed, deliver
@@ -308,4 +308,4 @@ def test_what_failed_tasks_of_celery_use_is_over_and_above_what_losses_have(decl
     row = run_out(job_id)
 
     assert row.max_attempts - row.attempts == 4
-    assert queries.retries_of(job_id, 0) == (6, 6)
+    assert claims.retries_of(job_id, 0) == (6, 6)
