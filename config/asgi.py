@@ -8,7 +8,7 @@ from django.core.asgi import get_asgi_application
 from celery_ledger.poolers import refuse_transaction_pooling
 from config import env
 from config.services import ensure
-from media_pipeline.upload_stream import UploadStream
+from media_pipeline.uploads.upload_stream import UploadStream
 
 env.select_settings()
 ensure(env.load())

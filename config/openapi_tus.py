@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from api.schema import document_refusals
-from media_pipeline import tus_headers
+from media_pipeline.uploads import tus_headers
 
 Schema = dict[str, Any]
 

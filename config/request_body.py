@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from api.request_id import HEADER, sane_request_id
-from media_pipeline.upload_handler import too_large as video_too_large
+from media_pipeline.uploads.upload_handler import too_large as video_too_large
 
 # A body may be slow for a while: phones in tunnels, and servers that are slow to read.
 SLOW_START_SECONDS: Final = 30.0

@@ -16,9 +16,9 @@ from django.conf import settings
 from api import answers
 from api.errors import RETRY_AFTER_SECONDS
 from config.request_body import Body, BodyRefused, too_large, too_large_video
-from media_pipeline import upload_stream
 from media_pipeline.access import NotAllowed, sender_of
-from media_pipeline.upload_handler import ENVELOPE_BYTES
+from media_pipeline.uploads import upload_stream
+from media_pipeline.uploads.upload_handler import ENVELOPE_BYTES
 
 log = structlog.get_logger(__name__)
 

@@ -152,10 +152,10 @@ REST_KNOX = {
     "TOKEN_LIMIT_PER_USER": None,  # each browser and script has its own; they end by time or by logging out
 }
 ACCOUNT_ERASERS = {
-    "files": "media_pipeline.erase:erase_files",
-    "assets": "media_pipeline.erase:erase_assets",
+    "files": "media_pipeline.removal.erase:erase_files",
+    "assets": "media_pipeline.removal.erase:erase_assets",
 }
-ACCOUNT_EXPORTERS = ["media_pipeline.export:export_films"]
+ACCOUNT_EXPORTERS = ["media_pipeline.removal.export:export_films"]
 VAPID_PRIVATE_KEY = ENV.push.private_key or keys.vapid_key(ENV.data)
 PUSH_PRIVATE_ORIGINS = ENV.push.private_origins
 WEBHOOKS_PER_USER = ENV.webhooks.per_user

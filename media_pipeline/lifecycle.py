@@ -18,7 +18,7 @@ from accounts.webhooks.models import WebhookEvent
 from celery_ledger import checkpoint, control, current_job, enqueue
 from celery_ledger.errors import Fate
 from celery_ledger.models import JobError
-from media_pipeline import pipeline, progress, queries, quotas
+from media_pipeline import pipeline, queries, quotas
 from media_pipeline.engine.plan import AudioTrack, Film, Plan
 from media_pipeline.errors import WrongState
 from media_pipeline.models import (
@@ -33,6 +33,7 @@ from media_pipeline.models import (
     VideoState,
     Warned,
 )
+from media_pipeline.progress import progress
 
 log = structlog.get_logger(__name__)
 

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from media_pipeline.file_names import decoded
 
+TITLE_CHARACTERS = 200
+
 
 class VideoState(models.TextChoices):
     """Where a film stands, as the API says it."""
@@ -104,7 +106,7 @@ class Video(models.Model):
     project = models.ForeignKey(
         "accounts.Project", on_delete=models.SET_NULL, null=True, blank=True, related_name="videos"
     )
-    title = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=TITLE_CHARACTERS, blank=True)
     state = models.CharField(max_length=10, choices=VideoState.choices, default=VideoState.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0, help_text="0 to 100; never falls")
     error = models.TextField(blank=True, help_text="Why it failed, in words for its owner")

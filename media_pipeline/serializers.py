@@ -8,12 +8,21 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Text
-from media_pipeline import preview_files
 from media_pipeline.engine.languages import track_title
 from media_pipeline.engine.subtitles import Track
-from media_pipeline.models import Asset, AssetKind, Step, StepName, StepState, Upload, Video, VideoState
+from media_pipeline.files import preview_files
+from media_pipeline.models import (
+    TITLE_CHARACTERS,
+    Asset,
+    AssetKind,
+    Step,
+    StepName,
+    StepState,
+    Upload,
+    Video,
+    VideoState,
+)
 from media_pipeline.plans import audio_tracks_of
-from media_pipeline.uploads import TITLE_CHARACTERS
 
 
 class UploadSerializer(serializers.Serializer[Any]):

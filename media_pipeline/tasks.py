@@ -8,7 +8,8 @@ Each is several times what the largest film allowed (4 hours) takes on two slow 
 from django.utils import timezone
 
 from celery_ledger import job
-from media_pipeline import erase, lifecycle, sweep, text_tracks
+from media_pipeline import lifecycle
+from media_pipeline.removal import erase, sweep
 from media_pipeline.steps import audio as audio_step
 from media_pipeline.steps import encode as encode_step
 from media_pipeline.steps import finish as finish_step
@@ -17,6 +18,7 @@ from media_pipeline.steps import probe as probe_step
 from media_pipeline.steps import storyboard as storyboard_step
 from media_pipeline.steps import subtitles as subtitles_step
 from media_pipeline.steps import thumbnails as thumbnails_step
+from media_pipeline.text_tracks import text_tracks
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE

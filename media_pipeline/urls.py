@@ -1,7 +1,11 @@
 """Paths of the video API, below `api/`."""
 
 from api.routes import route
-from media_pipeline import events, files, preview, text_views, tus, views
+from media_pipeline import views
+from media_pipeline.files import file_views, preview
+from media_pipeline.progress import events
+from media_pipeline.text_tracks import text_views
+from media_pipeline.uploads import tus
 
 urlpatterns = [
     route("uploads", tus.uploads, name="uploads"),
@@ -16,6 +20,6 @@ urlpatterns = [
         name="video_subtitles",
     ),
     route("videos/(?P<id>[0-9a-f-]{36})/events", events.events, name="video_events"),
-    route("videos/(?P<id>[0-9a-f-]{36})/files/(?P<path>.+?)", files.file, name="video_file"),
+    route("videos/(?P<id>[0-9a-f-]{36})/files/(?P<path>.+?)", file_views.file, name="video_file"),
     route("videos/(?P<id>[0-9a-f-]{36})/preview/(?P<path>.+?)", preview.preview, name="video_preview"),
 ]

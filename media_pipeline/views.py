@@ -1,49 +1,26 @@
 """The video API's ordinary views."""
 
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import NotFound
 from api.idempotency import idempotent
 from api.pagination import NewestFirst
 from api.parsers import Json
 from api.schema import LOCATION
-from media_pipeline import erase, lifecycle, queries, uploads
+from media_pipeline import lifecycle
 from media_pipeline.models import Video
+from media_pipeline.own_videos import OwnVideos
+from media_pipeline.removal import erase
 from media_pipeline.serializers import FinishedUploadSerializer, UploadSerializer, VideoSerializer
-from media_pipeline.upload_handler import VideoUploadHandler
-
-
-class OwnVideos(generics.GenericAPIView[Video]):
-    """What all these views share: the films of who asks, and of nobody else."""
-
-    queryset = Video.objects.none()
-    serializer_class = VideoSerializer
-
-    def get_queryset(self) -> QuerySet[Video]:
-        """Return the films of who asks."""
-        return queries.videos_of(self.request.user.pk)
-
-    def own(self, video_id: str) -> Video:
-        """Return the film, or answer 404."""
-        video = queries.video_of(self.request.user.pk, video_id)
-        if video is None:
-            raise NotFound
-        return video
-
-    def accepted(self, video_id: UUID) -> Response:
-        """Answer 202 with the film and where to look for it."""
-        body = self.get_serializer(self.own(str(video_id))).data
-        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["status_url"]})
+from media_pipeline.uploads import acceptance
+from media_pipeline.uploads.upload_handler import VideoUploadHandler
 
 
 class Videos(OwnVideos):
@@ -87,7 +64,7 @@ def _accept_file(request: Request) -> Video:
     sent = UploadSerializer(data=request.data)
     sent.is_valid(raise_exception=True)
     fields = sent.validated_data
-    return uploads.accept(request.user, fields["file"], fields["title"], fields["project"])
+    return acceptance.accept(request.user, fields["file"], fields["title"], fields["project"])
 
 
 def _accept_resumed(request: Request) -> Video:
@@ -95,7 +72,7 @@ def _accept_resumed(request: Request) -> Video:
     sent.is_valid(raise_exception=True)
     fields = sent.validated_data
     now = timezone.now()
-    return uploads.accept_resumed(request.user, fields["upload"], fields["title"], fields["project"], now)
+    return acceptance.accept_resumed(request.user, fields["upload"], fields["title"], fields["project"], now)
 
 
 class OneVideo(OwnVideos):

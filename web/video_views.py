@@ -13,11 +13,13 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from api.errors import NotFound
-from media_pipeline import erase, lifecycle, queries, resumable, uploads
+from media_pipeline import lifecycle, queries
 from media_pipeline.errors import UploadGone, WrongState
 from media_pipeline.models import Upload, Video
+from media_pipeline.removal import erase
 from media_pipeline.serializers import VideoSerializer
-from media_pipeline.upload_handler import VideoUploadHandler
+from media_pipeline.uploads import acceptance, resumable
+from media_pipeline.uploads.upload_handler import VideoUploadHandler
 from web.forms import UploadForm
 from web.timeline import timeline
 
@@ -57,7 +59,7 @@ def _upload(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         with form.refusals():
             sent = form.cleaned_data
-            accepted = uploads.accept(request.user, sent["file"], sent["title"], None)
+            accepted = acceptance.accept(request.user, sent["file"], sent["title"], None)
     if accepted is None:
         context = {"form": form, "open_uploads": _open_uploads(request)}
         return render(request, "web/upload.html", context, status=form.status if form.is_bound else 200)

@@ -1,11 +1,13 @@
 """Step audio: each audio track of the film, once, as a rendition of its own."""
 
-from media_pipeline import lifecycle, preview_files, progress, storage
+from media_pipeline import lifecycle
 from media_pipeline.engine.audio import AUDIO_NAME, encode_audio, left_out
 from media_pipeline.engine.preview import fragment_audio
+from media_pipeline.files import preview_files, storage
+from media_pipeline.files.sources import source_of
 from media_pipeline.models import StepName
 from media_pipeline.plans import film_of, plan_of
-from media_pipeline.sources import source_of
+from media_pipeline.progress import progress
 from media_pipeline.steps.made import made
 
 AUDIO = "audio"

@@ -2,11 +2,13 @@
 
 import structlog
 
-from media_pipeline import lifecycle, progress, storage
+from media_pipeline import lifecycle
 from media_pipeline.engine.cut import piece_name
 from media_pipeline.engine.encode import encode_chunk
+from media_pipeline.files import storage
 from media_pipeline.models import StepName
 from media_pipeline.plans import plan_of
+from media_pipeline.progress import progress
 from media_pipeline.steps.made import made
 from media_pipeline.steps.probe import PIECES
 

@@ -3,12 +3,14 @@
 import structlog
 from django.utils import timezone
 
-from media_pipeline import lifecycle, progress, storage
-from media_pipeline.assets import best_mp4
+from media_pipeline import lifecycle
 from media_pipeline.engine.quality import measure_vmaf
+from media_pipeline.files import storage
+from media_pipeline.files.assets import best_mp4
+from media_pipeline.files.sources import source_of
 from media_pipeline.models import StepName, Video, VideoState
 from media_pipeline.plans import film_of, plan_of
-from media_pipeline.sources import source_of
+from media_pipeline.progress import progress
 
 log = structlog.get_logger(__name__)
 

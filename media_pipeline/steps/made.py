@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from media_pipeline import storage, tidy
 from media_pipeline.engine.unforeseen import judged_by_the_file
+from media_pipeline.files import storage
+from media_pipeline.removal import leftovers
 
 
 @contextmanager
@@ -20,4 +21,4 @@ def made(into: Path) -> Iterator[None]:
     with judged_by_the_file():
         yield
     storage.keep(into)
-    tidy.tidy_this_machine()
+    leftovers.tidy_this_machine()

@@ -5,16 +5,18 @@ from pathlib import Path
 import structlog
 
 from celery_ledger import Permanent
-from media_pipeline import lifecycle, progress, storage
-from media_pipeline.assets import asset, subtitle_tracks
+from media_pipeline import lifecycle
 from media_pipeline.engine.chapters import write_chapters
 from media_pipeline.engine.damage import found_damaged
 from media_pipeline.engine.languages import track_title
 from media_pipeline.engine.package import Packaged
 from media_pipeline.engine.package import package as package_film
 from media_pipeline.engine.subtitles import Track
+from media_pipeline.files import storage
+from media_pipeline.files.assets import asset, subtitle_tracks
 from media_pipeline.models import Asset, AssetKind, StepName, Video
 from media_pipeline.plans import film_of, plan_of
+from media_pipeline.progress import progress
 from media_pipeline.steps.audio import AUDIO
 from media_pipeline.steps.made import made
 

@@ -5,16 +5,17 @@ from pathlib import Path
 
 from django.conf import settings
 
-from media_pipeline import lifecycle, storage
+from media_pipeline import lifecycle
 from media_pipeline.engine.cut import cut_pieces
 from media_pipeline.engine.demux import UnsteadyClock
 from media_pipeline.engine.plan import Film, Limits, Plan, make_plan
 from media_pipeline.engine.probe import probe as probe_file
 from media_pipeline.engine.remux import REMUXED_NAME, remux
 from media_pipeline.engine.unforeseen import judged_by_the_file
+from media_pipeline.files import storage
+from media_pipeline.files.sources import REMUXED, source_of
 from media_pipeline.models import StepName, Video
 from media_pipeline.plans import film_of, plan_of
-from media_pipeline.sources import REMUXED, source_of
 from media_pipeline.steps.made import made
 
 PIECES = "pieces"

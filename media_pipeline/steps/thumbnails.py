@@ -1,11 +1,13 @@
 """Step thumbnails, in two jobs: grab whole frames, then make poster and thumbnails of them."""
 
-from media_pipeline import lifecycle, progress, storage
-from media_pipeline.assets import asset
+from media_pipeline import lifecycle
 from media_pipeline.engine.thumbnails import grab_thumbnails, process_thumbnails
+from media_pipeline.files import storage
+from media_pipeline.files.assets import asset
+from media_pipeline.files.sources import source_of
 from media_pipeline.models import AssetKind, StepName
 from media_pipeline.plans import film_of, plan_of
-from media_pipeline.sources import source_of
+from media_pipeline.progress import progress
 from media_pipeline.steps.made import made
 from media_pipeline.steps.optional import left_out_on_failure
 

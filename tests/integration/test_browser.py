@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from media_pipeline.tus_headers import UNSUPPORTED
+from media_pipeline.uploads.tus_headers import UNSUPPORTED
 from tests.eventually import eventually
 from tests.harness.browser import Pages, install_players
 from tests.harness.installed import need_browser

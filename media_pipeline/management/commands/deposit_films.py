@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from media_pipeline import deposit
+from media_pipeline.files import bucket_upload
 
 
 class Command(BaseCommand):
@@ -14,4 +14,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Send what is not there yet, and say how many films it was about."""
-        print(f"{deposit.deposit_films()} films sent")
+        print(f"{bucket_upload.deposit_films()} films sent")

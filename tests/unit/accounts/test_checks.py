@@ -11,7 +11,7 @@ def test_the_settings_as_they_are_name_functions_that_exist():
     assert ids() == []
 
 
-@pytest.mark.parametrize("erasers", [{}, {"files": "media_pipeline.erase:erase_files"}])
+@pytest.mark.parametrize("erasers", [{}, {"files": "media_pipeline.removal.erase:erase_files"}])
 def test_a_missing_eraser_is_an_error(settings, erasers):
     settings.ACCOUNT_ERASERS = erasers
 
@@ -19,7 +19,8 @@ def test_a_missing_eraser_is_an_error(settings, erasers):
 
 
 @pytest.mark.parametrize(
-    "path", ["no.such.module:erase", "media_pipeline.erase:no_such", "media_pipeline.erase", ""]
+    "path",
+    ["no.such.module:erase", "media_pipeline.removal.erase:no_such", "media_pipeline.removal.erase", ""],
 )
 def test_a_name_that_leads_nowhere_is_an_error(settings, path):
     settings.ACCOUNT_EXPORTERS = [path]

@@ -9,7 +9,7 @@ from knox.models import AuthToken
 
 from accounts.models import User
 from config.request_guard import RequestGuard
-from media_pipeline.upload_handler import ENVELOPE_BYTES
+from media_pipeline.uploads.upload_handler import ENVELOPE_BYTES
 
 
 def ask(*, path="/api/videos", method="POST", pieces=(), announced=None, **headers):

@@ -13,10 +13,11 @@ from django.utils import timezone
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from accounts.models import User
-from media_pipeline import keeping, queries, storage
+from media_pipeline import queries
 from media_pipeline.engine.plan import Film, Sound, make_plan
+from media_pipeline.files import storage, video_folder
 from media_pipeline.models import Asset, Chunk, Step, StepState, Upload, Video, VideoState
-from media_pipeline.upload_handler import UploadedFilm
+from media_pipeline.uploads.upload_handler import UploadedFilm
 
 
 def a_video(owner: User, state: VideoState = VideoState.QUEUED, **fields) -> Video:
@@ -95,7 +96,7 @@ def an_asset(video: Video, kind: str, name: str, path: str, content: bytes = b"c
 def kept_everywhere(video: Video) -> Video:
     """The same film, with all its files in the bucket too."""
     folder = storage.film_folder(video.pk)
-    keeping.keep_source(storage.source(video.pk), storage.source(video.pk))
+    video_folder.keep_source(storage.source(video.pk), storage.source(video.pk))
     for made in (*folder.glob("work/*"), *folder.glob("output/*")):
         storage.keep(made)
     return video

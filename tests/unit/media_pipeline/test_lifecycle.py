@@ -12,9 +12,9 @@ from celery_ledger.models import Job, JobError
 from celery_ledger.states import JobState
 from media_pipeline import lifecycle, queries
 from media_pipeline.engine.plan import Plan, Sound, make_plan
-from media_pipeline.erase import delete_video
 from media_pipeline.errors import WrongState
 from media_pipeline.models import Asset, Chunk, Step, StepName, StepState, Video, VideoState
+from media_pipeline.removal.erase import delete_video
 from tests.rows import a_job
 from tests.unit.celery_ledger.worker import deliver
 from tests.unit.media_pipeline.builders import a_film, a_planned_video, a_video

@@ -4,9 +4,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from media_pipeline import lifecycle, uploads
+from media_pipeline import lifecycle
 from media_pipeline.errors import QuotaUsedUp, TooManyVideos
 from media_pipeline.models import Video, VideoState
+from media_pipeline.uploads import acceptance
 from tests.unit.media_pipeline.builders import a_resumable_upload, an_upload
 
 pytestmark = pytest.mark.django_db
@@ -14,7 +15,7 @@ FILM = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 64
 
 
 def accept(owner):
-    return uploads.accept(owner, an_upload(FILM), "", None)
+    return acceptance.accept(owner, an_upload(FILM), "", None)
 
 
 def finish(video, state=VideoState.CANCELLED):
@@ -64,10 +65,10 @@ def test_a_resumable_upload_over_quota_is_refused_and_can_be_used_later(owner, s
     upload = a_resumable_upload(owner, FILM)
 
     with pytest.raises(TooManyVideos):
-        uploads.accept_resumed(owner, upload.pk, "", None, timezone.now())
+        acceptance.accept_resumed(owner, upload.pk, "", None, timezone.now())
 
     finish(first)
-    uploads.accept_resumed(owner, upload.pk, "", None, timezone.now())
+    acceptance.accept_resumed(owner, upload.pk, "", None, timezone.now())
 
 
 def test_none_lifts_the_limits(owner, settings):

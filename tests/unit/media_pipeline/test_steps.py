@@ -8,9 +8,10 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from celery_ledger.errors import Permanent, Transient
 from celery_ledger.models import Job
-from media_pipeline import lifecycle, storage, tasks
+from media_pipeline import lifecycle, tasks
 from media_pipeline.engine import audio as audio_engine
 from media_pipeline.engine.plan import Plan
+from media_pipeline.files import storage
 from media_pipeline.models import Asset, Step, StepState, Video, VideoState
 from media_pipeline.plans import audio_tracks_of, film_of
 from tests.unit.media_pipeline.builders import a_film_file, a_video, an_asset, kept_everywhere

@@ -12,8 +12,8 @@ from django.test import Client
 from knox.models import AuthToken
 
 from accounts.models import Project
-from media_pipeline import storage
 from media_pipeline.engine.plan import Sound, make_plan
+from media_pipeline.files import storage
 from media_pipeline.models import StepName, Video, VideoState
 from tests.unit.media_pipeline.builders import a_film, a_resumable_upload, a_video, an_asset
 

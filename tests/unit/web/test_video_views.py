@@ -5,8 +5,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from media_pipeline import queries, resumable, storage
+from media_pipeline import queries
+from media_pipeline.files import storage
 from media_pipeline.models import Asset, AssetKind, Chunk, Upload, Video, VideoState
+from media_pipeline.uploads import resumable
 
 pytestmark = pytest.mark.django_db
 A_FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00" * 4096
