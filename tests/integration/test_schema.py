@@ -27,7 +27,8 @@ ROWS = f"""
 import json
 from django.utils import timezone
 from knox.models import AuthToken
-from accounts import deletion, export
+from accounts.account_deletion import deletion
+from accounts.exports import export
 from accounts.models import User
 from reports import build, wishes
 from reports.models import ReportKind

@@ -43,7 +43,7 @@ Upload.objects.filter(pk="{id}").update(created_at=long_ago, expires_at=long_ago
 
 SWEEP = """
 from django.utils import timezone
-from media_pipeline import sweep
+from media_pipeline.removal import sweep
 sweep.sweep(timezone.now())
 """
 

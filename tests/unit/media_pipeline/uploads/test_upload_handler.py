@@ -114,7 +114,7 @@ django.setup()
 from django.conf import settings
 from pathlib import Path
 settings.UPLOAD_FOLDER = Path(sys.argv[1])
-from tests.unit.media_pipeline.test_upload_handler import Endless, parse
+from tests.unit.media_pipeline.uploads.test_upload_handler import Endless, parse
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 film = parse(Endless(300), length=300 * 1024 * 1024)["file"]
 print(film.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
