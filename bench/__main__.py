@@ -1,4 +1,4 @@
-"""`python -m bench [jobs] [asking] [chords] [film] [ledger]`: run the benchmarks and print one table.
+"""`python -m bench [jobs] [asking] [chords] [video] [ledger]`: run the benchmarks and print one table.
 
 Each figure stands beside its baseline. Without a name: all but `ledger`, which fills a table of five million rows and
 takes minutes.
@@ -18,7 +18,7 @@ from rich.table import Table
 from bench.row import Row
 from config import env
 
-BENCHMARKS = ("jobs", "asking", "chords", "film", "ledger")
+BENCHMARKS = ("jobs", "asking", "chords", "video", "ledger")
 DEFAULT = BENCHMARKS[:4]
 
 

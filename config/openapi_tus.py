@@ -22,7 +22,7 @@ _WHY = {
     "423": "Another request is writing to the upload",
     "429": "As many uploads without a video as one may have; see Retry-After",
     "460": "The checksum does not match; nothing of the request is kept",
-    "507": "No room for the film",
+    "507": "No room for the video",
 }
 
 
@@ -93,7 +93,7 @@ def _create(model: Schema) -> Schema:
         "summary": "Begin a resumable upload, and send its first bytes if you like",
         "description": f"tus {tus_headers.VERSION}; extensions: {tus_headers.EXTENSIONS.replace(',', ', ')}",
         "parameters": [
-            _header("Upload-Length", _NUMBER, "Bytes of the whole film", required=True),
+            _header("Upload-Length", _NUMBER, "Bytes of the whole video", required=True),
             _header("Upload-Metadata", _metadata(), "`filename`, in base64, becomes the title"),
             _header("Upload-Checksum", _checksum(), "Of this request's body"),
             key,
@@ -105,7 +105,7 @@ def _create(model: Schema) -> Schema:
 
 
 def _show(model: Schema) -> Schema:
-    length = {"Upload-Length": _shown(_NUMBER, "Bytes of the whole film")}
+    length = {"Upload-Length": _shown(_NUMBER, "Bytes of the whole video")}
     found = {"description": "It goes on at Upload-Offset", "headers": {**length, **_progress()}}
     operation = {
         "operationId": "uploads_retrieve",

@@ -4,7 +4,7 @@ from api.errors import Conflict, NotFound, Refused, TooMany
 
 
 class UnusableUpload(Refused):
-    """The uploaded file is surely no film, or too large."""
+    """The uploaded file is surely no video, or too large."""
 
     def __init__(self, reason: str, *, field: str = "file") -> None:
         super().__init__(reason, field=field)
@@ -16,7 +16,7 @@ class NoRoom(Refused):
     status = 507
 
     def __init__(self) -> None:
-        super().__init__("The server has no room for this film.")
+        super().__init__("The server has no room for this video.")
 
 
 class TooManyVideos(TooMany):
@@ -35,7 +35,7 @@ class UnknownProject(Refused):
 
 
 class WrongState(Conflict):
-    """The film's state does not allow what was asked for."""
+    """The video's state does not allow what was asked for."""
 
 
 class UnusableText(Refused):
@@ -81,7 +81,7 @@ class TooManyUploads(TooMany):
 
 
 class TooLarge(Refused):
-    """More than a film may have, or more than this one was said to have."""
+    """More than a video may have, or more than this one was said to have."""
 
     status = 413
 

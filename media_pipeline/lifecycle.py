@@ -1,4 +1,4 @@
-"""A film from its first job to its end: steps begin and end; it gets ready, fails, is cancelled, retried."""
+"""A video from its first job to its end: steps begin and end; it gets ready, fails, is cancelled, retried."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -37,7 +37,7 @@ from media_pipeline.progress import progress
 
 log = structlog.get_logger(__name__)
 
-OUR_FAULT: Final = "Something went wrong on our side while the film was processed. Please try again."
+OUR_FAULT: Final = "Something went wrong on our side while the video was processed. Please try again."
 # The same for a part of a video that is left out.
 WITHOUT_A_REASON: Final = "Something went wrong on our side."
 NOT_MEASURED: Final = "The quality could not be measured."
@@ -50,8 +50,8 @@ PARTS: Final[dict[StepName, str]] = {
 
 
 def start(video: Video) -> None:
-    """Enqueue the film's first job, in the present transaction."""
-    # The id is ours, and new each time: a second run of the same film is not a repeat of the first.
+    """Enqueue the video's first job, in the present transaction."""
+    # The id is ours, and new each time: a second run of the same video is not a repeat of the first.
     root = uuid4()
     Video.objects.filter(pk=video.pk).update(root_job=root)
     # No owner's videos hold up another's for longer than one job.
@@ -60,10 +60,10 @@ def start(video: Video) -> None:
 
 @transaction.atomic
 def begin_step(video_id: str, name: StepName) -> Video | None:
-    """Mark the step as running and return the film, None where there is nothing to do any more.
+    """Mark the step as running and return the video, None where there is nothing to do any more.
 
-    That is so for a film that is gone, cancelled or ready, for a step that was left out, and for a job of an
-    earlier run. One job of a failed film that was retried by hand would not be enough, for its neighbours were
+    That is so for a video that is gone, cancelled or ready, for a step that was left out, and for a job of an
+    earlier run. One job of a failed video that was retried by hand would not be enough, for its neighbours were
     cancelled: it starts a new run, which keeps all that is done.
     """
     checkpoint()
@@ -95,7 +95,7 @@ def end_step(
 ) -> bool:
     """Mark the step as done and record its output files and what it had to leave out, in one transaction.
 
-    Twice: no second row, no second warning, and False for a step that was done before or a film that is over.
+    Twice: no second row, no second warning, and False for a step that was done before or a video that is over.
     """
     video = queries.locked(video_id)
     if video is None or video.is_final or queries.is_left_out(video_id, name):
@@ -183,7 +183,7 @@ def end_probe(video: Video, found: Film, plan: Plan) -> bool:
 
 @transaction.atomic
 def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
-    """Make the film ready and enqueue the notices to its owner. Twice: False, and no second notice.
+    """Make the video ready and enqueue the notices to its owner. Twice: False, and no second notice.
 
     Without a figure for its quality there is a warning instead.
     """
@@ -204,7 +204,7 @@ def become_ready(video_id: str, vmaf: float | None, now: datetime) -> bool:
 
 @transaction.atomic
 def fail(video_id: str, now: datetime) -> bool:
-    """Mark the film as failed with the reason of its dead job, and cancel what else it has under way.
+    """Mark the video as failed with the reason of its dead job, and cancel what else it has under way.
 
     Its owner's webhooks are told. Where only jobs of optional steps are dead, which ends their run as well, these
     steps are left out and a new run makes the rest. Twice: False, and they are told once.
@@ -234,10 +234,10 @@ def fail(video_id: str, now: datetime) -> bool:
 
 @transaction.atomic
 def cancel(video_id: UUID, now: datetime) -> None:
-    """Stop the film's work, keeping what is done for a retry. WrongState where nothing is under way."""
+    """Stop the video's work, keeping what is done for a retry. WrongState where nothing is under way."""
     video = queries.locked(video_id)
     if video is None or not queries.move(video_id, VideoState.CANCELLED, finished_at=now):
-        raise WrongState("Only a film that is queued or processing can be cancelled.")
+        raise WrongState("Only a video that is queued or processing can be cancelled.")
     queries.unfinished_steps(video_id).update(state=StepState.CANCELLED, finished_at=now)
     _cancel_jobs(video)
     progress.announce(video_id)
@@ -246,13 +246,13 @@ def cancel(video_id: UUID, now: datetime) -> None:
 
 @transaction.atomic
 def retry(video_id: UUID) -> None:
-    """Run the film's pipeline again, keeping what is done. WrongState unless it failed or was cancelled.
+    """Run the video's pipeline again, keeping what is done. WrongState unless it failed or was cancelled.
 
     TooManyVideos where the owner has as many under way as one may have.
     """
     video = queries.locked(video_id)
     if video is None or not video.source or VideoState.QUEUED not in TRANSITIONS[VideoState(video.state)]:
-        raise WrongState("Only a film that failed or was cancelled can be retried.")
+        raise WrongState("Only a video that failed or was cancelled can be retried.")
     quotas.refuse_more_under_way(video.owner_id)
     _run_again(video)
 
@@ -342,7 +342,7 @@ def _tell_webhooks(video: Video, event: WebhookEvent, end: dict[str, str], now: 
 
 
 def _is_of_present_run(video: Video) -> bool:
-    """Whether the job that runs here belongs to the film's present run; true outside any job."""
+    """Whether the job that runs here belongs to the video's present run; true outside any job."""
     job = current_job()
     return job is None or job.root_id == str(video.root_job)
 
@@ -365,5 +365,5 @@ def _in_words_for_the_owner(failure: JobError | None, otherwise: str = OUR_FAULT
     if failure.fate == Fate.PERMANENT:
         return failure.message
     if failure.fate == Fate.TIMEOUT:
-        return "The film took too long to process."
+        return "The video took too long to process."
     return otherwise

@@ -1,4 +1,4 @@
-"""Rows of the video app: the upload, the film, its named steps, its chunks, its recorded output files."""
+"""Rows of the video app: the upload, the video, its named steps, its chunks, its recorded output files."""
 
 import uuid
 from base64 import b64decode
@@ -15,7 +15,7 @@ TITLE_CHARACTERS = 200
 
 
 class VideoState(models.TextChoices):
-    """Where a film stands, as the API says it."""
+    """Where a video stands, as the API says it."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -71,7 +71,7 @@ class AssetKind(models.TextChoices):
     CHAPTERS = "chapters"
 
 
-# The one table of what may follow what. A retry by the owner leads back to queued; a ready film stays ready.
+# The one table of what may follow what. A retry by the owner leads back to queued; a ready video stays ready.
 TRANSITIONS: Final[dict[VideoState, frozenset[VideoState]]] = {
     VideoState.QUEUED: frozenset({VideoState.PROCESSING, VideoState.FAILED, VideoState.CANCELLED}),
     VideoState.PROCESSING: frozenset({VideoState.READY, VideoState.FAILED, VideoState.CANCELLED}),
@@ -99,7 +99,7 @@ def states_before(state: VideoState) -> list[VideoState]:
 
 
 class Video(models.Model):
-    """One uploaded film of one owner."""
+    """One uploaded video of one owner."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="videos")
@@ -122,7 +122,7 @@ class Video(models.Model):
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
     source = models.CharField(
-        max_length=200, blank=True, help_text="Name in the film's folder; empty: erased"
+        max_length=200, blank=True, help_text="Name in the video's folder; empty: erased"
     )
     source_bytes = models.PositiveBigIntegerField(default=0)
     film = models.JSONField(null=True, blank=True, help_text="What probing found")
@@ -160,7 +160,7 @@ class Video(models.Model):
 
 
 class Upload(models.Model):
-    """One film that comes in pieces, until a video is made of it."""
+    """One video that comes in pieces, until a video is made of it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
@@ -210,7 +210,7 @@ class Upload(models.Model):
 
 
 class Step(models.Model):
-    """One named stage of a film."""
+    """One named stage of a video."""
 
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="steps")
     name = models.CharField(max_length=12, choices=StepName.choices)
@@ -231,7 +231,7 @@ class Step(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name it by film and step."""
+        """Name it by video and step."""
         return f"{self.video_id} {self.name}"
 
 
@@ -254,7 +254,7 @@ class Chunk(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name it by film and number."""
+        """Name it by video and number."""
         return f"{self.video_id} {self.number}"
 
 
@@ -266,7 +266,7 @@ class Asset(models.Model):
     name = models.CharField(
         max_length=100, help_text="Distinguishes files of a kind: height, number, language"
     )
-    path = models.CharField(max_length=300, help_text="Below the film's output folder")
+    path = models.CharField(max_length=300, help_text="Below the video's output folder")
     bytes = models.PositiveBigIntegerField()
 
     class Meta:
@@ -278,7 +278,7 @@ class Asset(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name it by film and path."""
+        """Name it by video and path."""
         return f"{self.video_id} {self.path}"
 
 

@@ -13,23 +13,23 @@ from media_pipeline.serializers import VideoSerializer
 
 
 class OwnVideos(generics.GenericAPIView[Video]):
-    """What all these views share: the films of who asks, and of nobody else."""
+    """What all these views share: the videos of who asks, and of nobody else."""
 
     queryset = Video.objects.none()
     serializer_class = VideoSerializer
 
     def get_queryset(self) -> QuerySet[Video]:
-        """Return the films of who asks."""
+        """Return the videos of who asks."""
         return queries.videos_of(self.request.user.pk)
 
     def own(self, video_id: str) -> Video:
-        """Return the film, or answer 404."""
+        """Return the video, or answer 404."""
         video = queries.video_of(self.request.user.pk, video_id)
         if video is None:
             raise NotFound
         return video
 
     def accepted(self, video_id: UUID) -> Response:
-        """Answer 202 with the film and where to look for it."""
+        """Answer 202 with the video and where to look for it."""
         body = self.get_serializer(self.own(str(video_id))).data
         return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["status_url"]})

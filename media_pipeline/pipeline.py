@@ -1,4 +1,4 @@
-"""What a film goes through: the one place that says what follows what and what runs beside what.
+"""What a video goes through: the one place that says what follows what and what runs beside what.
 
 probe ─▶ ┬ encode, one job a chunk ──────────────────────┬─▶ package ─▶ finish
          ├ audio                     (only with sound)    │
@@ -56,16 +56,16 @@ def canvas(video_id: UUID | str, film: Film, plan: Plan) -> Signature:
 
 
 def left_out(film: Film, plan: Plan) -> list[StepName]:
-    """Return the steps that have nothing to do for this film."""
+    """Return the steps that have nothing to do for this video."""
     empty = {StepName.AUDIO: not plan.has_audio, StepName.SUBTITLES: not has_words(film)}
     return [name for name, is_empty in empty.items() if is_empty]
 
 
 def has_words(film: Film) -> bool:
-    """Whether the film may yield subtitles: it has sound, or text tracks of its own."""
+    """Whether the video may yield subtitles: it has sound, or text tracks of its own."""
     return film.has_audio or bool(film.texts)
 
 
 def _failing_film(signature: Signature, video_id: UUID | str) -> Signature:
-    """Let a job that is dead anywhere in `signature` fail the film."""
+    """Let a job that is dead anywhere in `signature` fail the video."""
     return signature.on_error(step("media_pipeline.fail_video", str(video_id)))

@@ -1,4 +1,4 @@
-"""What probing left in a film's row, as the engine's own values."""
+"""What probing left in a video's row, as the engine's own values."""
 
 from media_pipeline.engine.audio_tracks import AudioTrack, read_audio_tracks
 from media_pipeline.engine.plan import Film, Plan
@@ -6,7 +6,7 @@ from media_pipeline.models import Video
 
 
 class NotProbed(Exception):
-    """A step runs before its film has a plan: a bug in the pipeline."""
+    """A step runs before its video has a plan: a bug in the pipeline."""
 
 
 def film_of(video: Video) -> Film:
@@ -17,7 +17,7 @@ def film_of(video: Video) -> Film:
 
 
 def plan_of(video: Video) -> Plan:
-    """Return the plan that the film is encoded by."""
+    """Return the plan that the video is encoded by."""
     if video.plan is None:
         raise NotProbed(str(video.pk))
     return Plan.from_json(video.plan)

@@ -37,17 +37,17 @@ def videos_of(owner_id: UUID | None) -> QuerySet[Video]:
 
 
 def video_of(owner_id: UUID | None, video_id: UUID | str) -> Video | None:
-    """Return the owner's film with steps and outputs, None for anybody else's."""
+    """Return the owner's video with steps and outputs, None for anybody else's."""
     return videos_of(owner_id).filter(pk=video_id).first()
 
 
 def is_owned(owner_id: UUID, video_id: UUID | str) -> bool:
-    """Say whether there is such a film of the owner's."""
+    """Say whether there is such a video of the owner's."""
     return Video.objects.filter(owner_id=owner_id, pk=video_id).exists()
 
 
 def title_of(owner_id: UUID, video_id: UUID | str) -> str | None:
-    """Return the title of the owner's film, None for anybody else's."""
+    """Return the title of the owner's video, None for anybody else's."""
     return Video.objects.filter(owner_id=owner_id, pk=video_id).values_list("title", flat=True).first()
 
 
@@ -62,7 +62,7 @@ def under_way(owner_id: UUID | None) -> QuerySet[Video]:
 
 
 def stored(owner_id: UUID | None) -> tuple[int, int]:
-    """Return how many films the owner has, and how many bytes were uploaded for them."""
+    """Return how many videos the owner has, and how many bytes were uploaded for them."""
     totals = Video.objects.filter(owner_id=owner_id).aggregate(count=Count("pk"), size=Sum("source_bytes"))
     return totals["count"], totals["size"] or 0
 
@@ -79,19 +79,19 @@ def project_of(owner_id: UUID | None, project_id: UUID | str) -> Project | None:
 
 
 def locked(video_id: UUID | str) -> Video | None:
-    """Return the film with its row locked until the transaction ends. Always lock it before its steps."""
+    """Return the video with its row locked until the transaction ends. Always lock it before its steps."""
     return Video.objects.select_for_update().filter(pk=video_id).first()
 
 
 def add_video(video: Video) -> Video:
-    """Store a new film with its steps."""
+    """Store a new video with its steps."""
     video.save(force_insert=True)
     Step.objects.bulk_create([Step(video=video, name=name) for name in StepName])
     return video
 
 
 def move(video_id: UUID | str, state: VideoState, **changes: object) -> bool:
-    """Turn the film's state into `state` where the table of transitions allows it, else return False."""
+    """Turn the video's state into `state` where the table of transitions allows it, else return False."""
     allowed = Video.objects.filter(pk=video_id, state__in=states_before(state))
     return allowed.update(state=state, version=F("version") + 1, **changes) == 1
 
@@ -176,17 +176,17 @@ def stranded(before: datetime) -> QuerySet[Video]:
 
 
 def known(video_ids: list[UUID]) -> set[UUID]:
-    """Return those of the ids that are films."""
+    """Return those of the ids that are videos."""
     return set(Video.objects.filter(pk__in=video_ids).values_list("pk", flat=True))
 
 
 def ready(video_ids: list[UUID]) -> set[UUID]:
-    """Return those of the ids that are ready films."""
+    """Return those of the ids that are ready videos."""
     return set(Video.objects.filter(pk__in=video_ids, state=VideoState.READY).values_list("pk", flat=True))
 
 
 def ready_between(first: datetime, last: datetime) -> QuerySet[Video, UUID]:
-    """Ids of the films that got ready between these times."""
+    """Ids of the videos that got ready between these times."""
     ready = Video.objects.filter(state=VideoState.READY, finished_at__gte=first, finished_at__lt=last)
     return ready.values_list("pk", flat=True)
 

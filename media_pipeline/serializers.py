@@ -1,4 +1,4 @@
-"""The shape of a film over HTTP, the same in lists, single answers and server-sent events."""
+"""The shape of a video over HTTP, the same in lists, single answers and server-sent events."""
 
 from pathlib import Path
 from typing import Any, TypedDict
@@ -28,13 +28,13 @@ from media_pipeline.plans import audio_tracks_of
 class UploadSerializer(serializers.Serializer[Any]):
     """The fields of an upload."""
 
-    file = serializers.FileField(allow_empty_file=True)  # the refusal of an empty film is ours, in our words
+    file = serializers.FileField(allow_empty_file=True)  # the refusal of an empty video is ours, in our words
     title = serializers.CharField(max_length=TITLE_CHARACTERS, required=False, default="", allow_blank=True)
     project = serializers.UUIDField(required=False, default=None, allow_null=True)
 
 
 class FinishedUploadSerializer(serializers.Serializer[Any]):
-    """The same for a film that came by a resumable upload."""
+    """The same for a video that came by a resumable upload."""
 
     upload = serializers.UUIDField()
     title = Text(max_length=TITLE_CHARACTERS, required=False, default="", allow_blank=True)
@@ -123,7 +123,7 @@ class QualitySerializer(serializers.Serializer[Any]):
 
 
 class OutputsSerializer(serializers.Serializer[Any]):
-    """What came out; what a film does not have (speech) is empty or null."""
+    """What came out; what a video does not have (speech) is empty or null."""
 
     hls = serializers.URLField(allow_null=True)
     dash = serializers.URLField(allow_null=True)
@@ -155,7 +155,7 @@ class Outputs(TypedDict):
 
 
 class VideoSerializer(serializers.ModelSerializer[Video]):
-    """A film. `outputs` is null until it is ready.
+    """A video. `outputs` is null until it is ready.
 
     `playable` is true as soon as something can be watched: at first `preview`, an HLS playlist that grows with what is
     encoded, and once the video is ready its `outputs`; `preview` is null then.
@@ -231,7 +231,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         }
 
     def get_status_url(self, video: Video) -> str:
-        """Return where the film's state is."""
+        """Return where the video's state is."""
         request: HttpRequest = self.context["request"]
         return request.build_absolute_uri(f"/api/videos/{video.pk}")
 
@@ -255,7 +255,7 @@ def _audio(video: Video) -> list[dict[str, str | bool]]:
 
 
 class _Files:
-    """The recorded files of one film, by kind, with their URLs."""
+    """The recorded files of one video, by kind, with their URLs."""
 
     def __init__(self, request: HttpRequest, video: Video) -> None:
         self._base = request.build_absolute_uri(f"/api/videos/{video.pk}/files/")

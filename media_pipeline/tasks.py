@@ -1,8 +1,8 @@
 """The video app's jobs. Each calls its step.
 
-Time limits only end what hangs: the engine has its own, reckoned from the film, and a dead worker
+Time limits only end what hangs: the engine has its own, reckoned from the video, and a dead worker
 is found by its heartbeat.
-Each is several times what the largest film allowed (4 hours) takes on two slow cores.
+Each is several times what the largest video allowed (4 hours) takes on two slow cores.
 """
 
 from django.utils import timezone
@@ -31,7 +31,7 @@ def probe(video_id: str) -> None:
     probe_step.probe(video_id)
 
 
-# A chunk of 12 s takes about 20 s in 1080p. A film that cannot be cut is one chunk, hours long.
+# A chunk of 12 s takes about 20 s in 1080p. A video that cannot be cut is one chunk, hours long.
 @job("media_pipeline.encode", queue="media", soft_seconds=12 * _HOUR, hard_seconds=12 * _HOUR + _MINUTE)
 def encode(video_id: str, number: int) -> None:
     """Encode one chunk in every size."""
@@ -48,7 +48,7 @@ def audio(video_id: str) -> None:
 # Decodes a few key frames.
 @job("media_pipeline.grab_thumbnails", queue="media", soft_seconds=15 * _MINUTE, hard_seconds=16 * _MINUTE)
 def grab_thumbnails(video_id: str) -> None:
-    """Take whole frames out of the film."""
+    """Take whole frames out of the video."""
     thumbnails_step.grab(video_id)
 
 
@@ -83,7 +83,7 @@ def package(video_id: str) -> None:
 # Decodes three windows of two seconds.
 @job("media_pipeline.finish", queue="media", soft_seconds=15 * _MINUTE, hard_seconds=16 * _MINUTE)
 def finish(video_id: str) -> None:
-    """Measure the result and make the film ready."""
+    """Measure the result and make the video ready."""
     finish_step.finish(video_id)
 
 
@@ -107,17 +107,17 @@ def remove_unused_texts(video_id: str, folders: list[str], is_in_turn: bool = Fa
 
 @job("media_pipeline.fail_video", queue="media", soft_seconds=20, hard_seconds=30, atomic=True)
 def fail_video(video_id: str) -> None:
-    """Tell the owner why the film failed, and stop the rest of its work."""
+    """Tell the owner why the video failed, and stop the rest of its work."""
     lifecycle.fail(video_id, timezone.now())
 
 
 @job("media_pipeline.remove_files", queue="maintenance", soft_seconds=5 * _MINUTE, hard_seconds=6 * _MINUTE)
 def remove_files(video_id: str, root_job: str | None) -> None:
-    """Remove what a deleted film left, until no step of it runs any more."""
+    """Remove what a deleted video left, until no step of it runs any more."""
     erase.remove_files(video_id, root_job)
 
 
 @job("media_pipeline.sweep", queue="maintenance", soft_seconds=15 * _MINUTE, hard_seconds=16 * _MINUTE)
 def sweep_leftovers() -> None:
-    """Remove files that belong to nothing, and end films that nothing works on."""
+    """Remove files that belong to nothing, and end videos that nothing works on."""
     sweep.sweep(timezone.now())

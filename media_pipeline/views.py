@@ -38,7 +38,7 @@ class Videos(OwnVideos):
 
     @extend_schema(operation_id="videos_list", responses=VideoSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """List your films, newest first."""
+        """List your videos, newest first."""
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -50,12 +50,12 @@ class Videos(OwnVideos):
             202: VideoSerializer,
             410: OpenApiResponse(description="The file of the upload is lost"),
             503: OpenApiResponse(description="The store of files does not answer; nothing was kept"),
-            507: OpenApiResponse(description="No room for the film"),
+            507: OpenApiResponse(description="No room for the video"),
         },
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Upload a film, or name one that came by a resumable upload; it is processed off stage."""
+        """Upload a video, or name one that came by a resumable upload; it is processed off stage."""
         accept = _accept_file if request.content_type.lower().startswith("multipart/") else _accept_resumed
         return self.accepted(accept(request).pk)
 
@@ -76,24 +76,24 @@ def _accept_resumed(request: Request) -> Video:
 
 
 class OneVideo(OwnVideos):
-    """One film."""
+    """One video."""
 
     @extend_schema(operation_id="videos_retrieve")
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
-        """Show a film."""
+        """Show a video."""
         video = self.own(id)
         headers = {} if video.is_final else {"Retry-After": "1"}
         return Response(self.get_serializer(video).data, headers=headers)
 
     @extend_schema(operation_id="videos_destroy", responses={204: OpenApiResponse(description="Gone.")})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
-        """Stop the film's work and remove every file."""
+        """Stop the video's work and remove every file."""
         erase.delete_video(self.own(id).pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class CancelVideo(OwnVideos):
-    """Stop a film's work."""
+    """Stop a video's work."""
 
     @extend_schema(
         operation_id="videos_cancel", parameters=[LOCATION], request=None, responses={202: VideoSerializer}
@@ -106,7 +106,7 @@ class CancelVideo(OwnVideos):
 
 
 class RetryVideo(OwnVideos):
-    """Work on a film again."""
+    """Work on a video again."""
 
     @extend_schema(
         operation_id="videos_retry", parameters=[LOCATION], request=None, responses={202: VideoSerializer}

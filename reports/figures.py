@@ -1,4 +1,4 @@
-"""The numbers of a report, read from the ledger, the accounts and the films."""
+"""The numbers of a report, read from the ledger, the accounts and the videos."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

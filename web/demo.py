@@ -1,4 +1,4 @@
-"""The demonstration: a stranger signs up, proves the address, uploads a film and looks at what came out.
+"""The demonstration: a stranger signs up, proves the address, uploads a video and looks at what came out.
 
 It is a client like any other: it knows the stack by its URL only, and checks each thing that it prints.
 """
@@ -40,7 +40,7 @@ class Visitor:
 def run(base_url: str, film: Path, console: Console) -> None:
     """Show the whole way against the stack at `base_url`. Raises DemoFailed at the first thing that goes wrong."""
     if not film.is_file():
-        raise DemoFailed(f"There is no film at {film}.")
+        raise DemoFailed(f"There is no video at {film}.")
     with httpx.Client(base_url=base_url, timeout=30) as client:
         try:
             _look_for_stack(client)
@@ -130,11 +130,11 @@ def _upload(client: httpx.Client, film: Path, console: Console) -> Json:
 
 
 def _watch(client: httpx.Client, accepted: Json, console: Console) -> Json:
-    """Follow the film's events with a bar for it and for each of its steps; return it when it is ready."""
+    """Follow the video's events with a bar for it and for each of its steps; return it when it is ready."""
     video = accepted
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
-        whole = bars.add_task("film", total=100)
+        whole = bars.add_task("video", total=100)
         steps = {step["name"]: bars.add_task(step["name"], total=100) for step in accepted["steps"]}
         for changed in _changes(client, accepted["id"]):
             video = changed
@@ -142,26 +142,26 @@ def _watch(client: httpx.Client, accepted: Json, console: Console) -> Json:
             for step in video["steps"]:
                 bars.update(steps[step["name"]], completed=step["progress"])
     if video["state"] != "ready":
-        raise DemoFailed(f"The film ended {video['state']}: {video['error'] or 'nobody said why'}")
+        raise DemoFailed(f"The video ended {video['state']}: {video['error'] or 'nobody said why'}")
     return video
 
 
 def _changes(client: httpx.Client, video_id: str) -> Iterator[Json]:
-    """Yield the film after each change until it is final; a stream that breaks is opened again."""
+    """Yield the video after each change until it is final; a stream that breaks is opened again."""
     deadline = monotonic() + FILM_SECONDS
     last_id = ""
     while monotonic() < deadline:
         headers = {"Last-Event-ID": last_id} if last_id else {}
         with client.stream("GET", f"/api/videos/{video_id}/events", headers=headers) as stream:
             if stream.status_code != httpx.codes.OK:
-                raise DemoFailed(f"The film's events answered {stream.status_code}.")
+                raise DemoFailed(f"The video's events answered {stream.status_code}.")
             for event in _events(stream):
                 last_id = event.get("id", last_id)
                 if event.get("event") == "end":
                     return
                 if event.get("event") == "video":
                     yield json.loads(event["data"])
-    raise DemoFailed(f"The film was not ready within {FILM_SECONDS} s.")
+    raise DemoFailed(f"The video was not ready within {FILM_SECONDS} s.")
 
 
 def _events(stream: httpx.Response) -> Iterator[dict[str, str]]:

@@ -158,7 +158,7 @@ def _write_archive(path: Path, user: User) -> None:
             for name, content in _contents(user):
                 checkpoint()
                 if isinstance(content, Path):
-                    # Films and pictures are compressed already.
+                    # Videos and pictures are compressed already.
                     archive.write(content, name, compress_type=ZIP_STORED)
                 else:
                     archive.writestr(name, json.dumps(content, indent=2, cls=DjangoJSONEncoder))

@@ -52,7 +52,7 @@ def notify(user_id: str, event: WebhookEvent, about: dict[str, Any], now: dateti
     """Enqueue a post to each of the user's webhooks that want the event, in the present transaction.
 
     `about` is what the receiver reads: plain values, for this app knows nothing of what happens in those above it.
-    Apart from the family of the job that asks: what has happened is told, also where its film is deleted next.
+    Apart from the family of the job that asks: what has happened is told, also where its video is deleted next.
     """
     happened_at = now.isoformat().replace("+00:00", "Z")
     for webhook in queries.webhooks_told_of(event, user_id):

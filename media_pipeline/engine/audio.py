@@ -1,4 +1,4 @@
-"""Encode the film's audio tracks, each once, as a rendition of its own."""
+"""Encode the video's audio tracks, each once, as a rendition of its own."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -26,7 +26,7 @@ LIMITER = "alimiter=limit=1:level=0:latency=1"
 
 
 def encode_audio(source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress) -> None:
-    """Write one MP4 for each audio track into `into`: AAC, stereo, from the film's zero to its end.
+    """Write one MP4 for each audio track into `into`: AAC, stereo, from the video's zero to its end.
 
     Silence where the source has none. A track other than the default that cannot be converted is left out. Each in
     one run, for encoding chunk by chunk adds priming and padding at each seam. Twice: returns at once where `into`

@@ -15,7 +15,7 @@ ENDINGS = (".", "?", "!")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A spoken word with its time in seconds from the film's zero."""
+    """A spoken word with its time in seconds from the video's zero."""
 
     text: str
     start: float

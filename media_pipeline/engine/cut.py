@@ -14,7 +14,7 @@ SHIFT_SECONDS = 10
 def cut_pieces(source: Path, film: Film, plan: Plan, into: Path) -> None:
     """Write one piece per chunk: `into`/00000.nut and so on, each with all that its chunk needs to decode.
 
-    Neighbours overlap by up to one GOP of the source; the grid cuts exactly, after decoding. A film that has to
+    Neighbours overlap by up to one GOP of the source; the grid cuts exactly, after decoding. A video that has to
     stay in one piece is copied as it is. Twice: returns at once where `into` exists.
     """
     if into.exists():

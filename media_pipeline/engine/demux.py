@@ -17,19 +17,19 @@ RUN_DEMUXER = (
 )
 REASONS = {
     "format": "this is not a video",
-    "incomplete": "the upload is incomplete: the film's index is missing",
+    "incomplete": "the upload is incomplete: the video's index is missing",
     "picture": "there is no picture in this file",
-    "codec": "the film uses an unsupported codec",
+    "codec": "the video uses an unsupported codec",
     "pixels": "the picture is too large",
     "streams": "the file has too many streams",
-    "broken": "the film is broken: no picture of it can be decoded",
-    "long": "the film is too long",
+    "broken": "the video is broken: no picture of it can be decoded",
+    "long": "the video is too long",
     "packets": "the file has more packets than a video may have",
-    "frames": "the film has more frames than a video may have",
-    "work": "the film has far more pictures than its bytes can hold",
-    "memory": "the film needs more memory than a job may use",
-    "time": "the film takes more processor time than a job may use",
-    "large": "the film is larger than a job may write",
+    "frames": "the video has more frames than a video may have",
+    "work": "the video has far more pictures than its bytes can hold",
+    "memory": "the video needs more memory than a job may use",
+    "time": "the video takes more processor time than a job may use",
+    "large": "the video is larger than a job may write",
     "clock": "the times of this video's pictures cannot be read: convert it to MP4 or Matroska first",
 }
 # Sources that can be processed once they are remuxed, and what their owner should know of it.
@@ -37,7 +37,7 @@ UNSTEADY = {
     "jumps": ("The times in this file jump. Its parts were joined end to end.",),
     "untimed": (),
 }
-# A 4 h film has some 900,000 packets, and PyAV reads 250,000 a second.
+# A 4 h video has some 900,000 packets, and PyAV reads 250,000 a second.
 BUDGET = Budget(seconds=120, memory_bytes=3 * 1024**3)
 
 
@@ -74,7 +74,7 @@ def ask_demuxer(
 
 def _fate_of(ended: Ended) -> Exception:
     if ended.code == KILLED:
-        return Transient("the reading of the film was killed")
+        return Transient("the reading of the video was killed")
     known = {CPU_TIME: "time", FILE_TOO_LARGE: "large"}
     if ended.code in known:
         return Permanent(REASONS[known[ended.code]])

@@ -37,13 +37,13 @@ DAMAGED = "damaged"
 def encode_chunk(piece: Path, plan: Plan, chunk_number: int, into: Path, on_progress: OnProgress) -> None:
     """Write one fragmented MP4 per rung into the folder `into`, named by `rung_name`.
 
-    It holds the chunk's frames and no other, timed from the film's zero, so that chunks join byte by byte.
+    It holds the chunk's frames and no other, timed from the video's zero, so that chunks join byte by byte.
     Twice: returns at once where `into` exists.
     """
     if into.exists():
         return
     if not piece.exists():
-        raise Transient("the chunk's piece of the film is not there")
+        raise Transient("the chunk's piece of the video is not there")
     chunk = plan.chunks[chunk_number]
     with building(into) as folder:
         ended = run_ffmpeg(
@@ -85,8 +85,8 @@ def _graph(plan: Plan, chunk: Chunk) -> list[str]:
     """
     grid = plan.grid
     first = grid.first + chunk.first
-    # Only the first chunk may repeat its first picture backwards to the film's zero; elsewhere the piece begins
-    # before the chunk. The clone at the end fills up where the sound is longer or the film damaged.
+    # Only the first chunk may repeat its first picture backwards to the video's zero; elsewhere the piece begins
+    # before the chunk. The clone at the end fills up where the sound is longer or the video damaged.
     start = f":start_time={_decimal(grid.seconds(grid.first))}" if chunk.first == 0 else ""
     chain = [
         plan.deinterlace,

@@ -112,7 +112,7 @@ def _access(arguments: Sequence[str]) -> Access:
 def budget_for(seconds: float, pixels: int) -> Budget:
     """Return time and memory for work on `seconds` of a picture of `pixels`.
 
-    60 s and 20 times the film's length at 1080p; a healthy run of all rungs takes about once its length. Memory:
+    60 s and 20 times the video's length at 1080p; a healthy run of all rungs takes about once its length. Memory:
     4 GiB of address space at 1080p (1.2 GiB was enough when measured), more for larger pictures.
     """
     scale = max(1.0, pixels / FULL_HD_PIXELS)
@@ -156,17 +156,17 @@ class _Meter:
 def _fate_of(ended: Ended) -> Exception:
     """Sort the exit code; ffmpeg's is 256 minus the errno of what stopped it. Its words are for the log only."""
     reasons: dict[int, Exception] = {
-        ERRORS_IN_MOST: Permanent("the film is broken: most of it cannot be decoded"),
-        DISK_FULL: Transient("no space left for the encoded film"),
+        ERRORS_IN_MOST: Permanent("the video is broken: most of it cannot be decoded"),
+        DISK_FULL: Transient("no space left for the encoded video"),
         IO_ERROR: Transient("the disk failed while encoding"),
-        NO_MEMORY: Permanent("the film needs more memory than a job may use"),
-        TRY_AGAIN: Permanent("the film needs more memory than a job may use"),
-        TOO_LARGE: Permanent("the encoded film is larger than a job may write"),
-        FILE_TOO_LARGE: Permanent("the encoded film is larger than a job may write"),
-        CPU_TIME: Permanent("the film takes more processor time than a job may use"),
+        NO_MEMORY: Permanent("the video needs more memory than a job may use"),
+        TRY_AGAIN: Permanent("the video needs more memory than a job may use"),
+        TOO_LARGE: Permanent("the encoded video is larger than a job may write"),
+        FILE_TOO_LARGE: Permanent("the encoded video is larger than a job may write"),
+        CPU_TIME: Permanent("the video takes more processor time than a job may use"),
         KILLED: Transient("the encoder was killed"),
     }
     last = ended.errors.strip().splitlines()[-3:]
-    fate = reasons.get(ended.code) or Permanent("the film could not be converted")
+    fate = reasons.get(ended.code) or Permanent("the video could not be converted")
     fate.add_note(f"ffmpeg ended with {ended.code}: " + " | ".join(last))
     return fate

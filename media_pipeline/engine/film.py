@@ -17,7 +17,7 @@ AudioKind = Literal["main", "dub", "commentary", "description", "enhanced-audio-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest film that is taken, and the most work; a probe refuses anything beyond before the work begins.
+    """The largest video that is taken, and the most work; a probe refuses anything beyond before the work begins.
 
     The work on the pictures (frames times pixels) may be `free_pixels`, and `pixels_per_byte` more for each byte of
     the file: a long still video is small, but none is that small.
@@ -70,7 +70,7 @@ class Chapter:
 class Film:
     """A source as its packets and its decoder tell it; never what the header claims.
 
-    Times are seconds on the source's own clock. `start_seconds` is the film's zero: where the first picture or
+    Times are seconds on the source's own clock. `start_seconds` is the video's zero: where the first picture or
     the default sound is. `sounds` begins with the default one; the others are cut and filled to its length and the
     picture's. `width` and `height` are the stored picture, before rotation and before the sample aspect ratio; where
     the size changes, that of the largest pictures that last.
@@ -129,7 +129,7 @@ class Film:
 
     @property
     def duration_seconds(self) -> float:
-        """Length from the film's zero to its last picture or sound."""
+        """Length from the video's zero to its last picture or sound."""
         return float(self.end_seconds - self.start_seconds)
 
     @property

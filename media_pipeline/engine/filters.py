@@ -23,7 +23,7 @@ STANDARD_TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt70
 
 
 def deinterlace_filter(film: Film) -> str:
-    """Return the filter that makes one picture of two fields, "" for a progressive film.
+    """Return the filter that makes one picture of two fields, "" for a progressive video.
 
     It looks at the neighbours, so it stands before the frame grid, which may repeat or drop pictures, and gives up
     where their sizes differ; pictures of the video's own size pass the scaler as they are.
@@ -35,7 +35,7 @@ def deinterlace_filter(film: Film) -> str:
 def picture_filters(film: Film) -> str:
     """Return the filters for one picture by itself: size, colours, range, turn.
 
-    They are explicit, not left to ffmpeg: a piece cut out of the film carries neither rotation nor HDR data, and a
+    They are explicit, not left to ffmpeg: a piece cut out of the video carries neither rotation nor HDR data, and a
     picture without tags would be taken for another colour space on each rung, judged by its size. Without its size,
     a chunk that begins with smaller pictures would be made as small as they are.
     """

@@ -13,7 +13,7 @@ VERSION_AND_FLAGS_BYTES = 4
 
 
 class NotContinuous(Exception):
-    """Files that should be parts of one film are not."""
+    """Files that should be parts of one video are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def join(files: Sequence[Path], into: Path) -> None:
 
 
 def clear_times(path: Path) -> None:
-    """Set the times of creation in a header file to 0, so that the same film is the same bytes whenever it is made."""
+    """Set the times of creation in a header file to 0, so that the same video is the same bytes whenever it is made."""
     content = bytearray(path.read_bytes())
     for name in (b"mvhd", b"tkhd", b"mdhd"):
         for found in re.finditer(name, content):

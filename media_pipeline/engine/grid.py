@@ -23,7 +23,7 @@ FULL_HD_PIXELS = 1920 * 1080
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`frames` pictures at `rate`; `first` is the number of the film's zero on the source's own clock."""
+    """`frames` pictures at `rate`; `first` is the number of the video's zero on the source's own clock."""
 
     rate: Fraction
     frames_per_segment: int
@@ -31,7 +31,7 @@ class Grid:
     first: int
 
     def seconds(self, frame: int) -> Fraction:
-        """Return when `frame` is shown, counted from the film's zero."""
+        """Return when `frame` is shown, counted from the video's zero."""
         return frame / self.rate
 
 
@@ -69,7 +69,7 @@ def bound_repeats(rate: Fraction, seconds: Fraction, *, source_frames: int, pixe
 
 
 def make_grid(rate: Fraction, start_seconds: Fraction, duration_seconds: Fraction) -> Grid:
-    """Return the grid that covers the film; at least one frame."""
+    """Return the grid that covers the video; at least one frame."""
     return Grid(
         rate=rate,
         frames_per_segment=max(1, round(SEGMENT_SECONDS * rate)),

@@ -23,7 +23,7 @@ class Packaged:
     mp4: dict[int, str]
 
 
-def package(  # noqa: PLR0913 - the parts of a film, each by its name
+def package(  # noqa: PLR0913 - the parts of a video, each by its name
     plan: Plan,
     chunks: Sequence[Path],
     audio: Path | None,

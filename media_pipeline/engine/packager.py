@@ -107,10 +107,10 @@ def run_packager(folder: Path, streams: Streams, *, beside: Path, on_progress: O
     if ended.code == KILLED:
         raise Transient("the packager was killed")
     if ended.code == FILE_TOO_LARGE:
-        raise Permanent("the packaged film is larger than a job may write")
+        raise Permanent("the packaged video is larger than a job may write")
     if ended.code:
         if shutil.disk_usage(folder).free < LITTLE_SPACE_BYTES:
-            raise Transient("no space left for the packaged film")
+            raise Transient("no space left for the packaged video")
         raise unforeseen("packager", ended)
     for header in folder.glob("*_init.mp4"):
         clear_times(header)

@@ -1,4 +1,4 @@
-"""The plan of one film: its grid, its rungs and the chunks that encode jobs share among them."""
+"""The plan of one video: its grid, its rungs and the chunks that encode jobs share among them."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class Plan:
 
     `width` and `height` are those of the source as shown. `deinterlace` and `filters` turn decoded pictures into
     upright, progressive ones of the standard colours. `language` is the default sound's, "" where it is not said.
-    `whole_stream` is set where the film cannot be cut: its only piece is
+    `whole_stream` is set where the video cannot be cut: its only piece is
     then the source itself, and this its video stream.
     """
 
@@ -65,7 +65,7 @@ class Plan:
     truncated: bool
     # Plans that were stored before this field have their pictures' size unchecked, as they had.
     decoded_pixels: int = grown(7680 * 4320)
-    # The default one first; as many as the film has sounds.
+    # The default one first; as many as the video has sounds.
     audio: tuple[AudioTrack, ...] = ()
     # What the source itself has to be decoded with, "" for ffmpeg's own choice.
     source_decoder: str = ""

@@ -9,14 +9,14 @@ from media_pipeline.engine.film import Film, Limits
 
 
 def probe(source: Path, limits: Limits) -> Film:
-    """Return what `source` holds; raises Permanent with the reason that the film's owner reads.
+    """Return what `source` holds; raises Permanent with the reason that the video's owner reads.
 
     Nothing of it is trusted: the packets are counted, a few key frames decoded, the header's claims left aside.
     """
     try:
         size = source.stat().st_size
     except FileNotFoundError as error:
-        raise Transient("the film's file is not there") from error
+        raise Transient("the video's file is not there") from error
     if size == 0:
         raise Permanent("the file is empty")
     if size > limits.max_bytes:

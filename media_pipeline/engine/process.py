@@ -227,7 +227,7 @@ def _readable(
 def _out_of_time(pid: int, seconds: float) -> Exception:
     """Tell a file that needs too much work from a machine that is busy with others: by the time on its processors."""
     if _processor_seconds(pid) >= seconds / 2:
-        return TooMuchWork("the film takes more processor time than a job may use")
+        return TooMuchWork("the video takes more processor time than a job may use")
     return OutOfTime("the work took longer than its time limit")
 
 

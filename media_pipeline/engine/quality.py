@@ -21,7 +21,7 @@ SCORE = re.compile(r"VMAF score: ([0-9.]+)")
 def measure_vmaf(source: Path, film: Film, plan: Plan, mp4: Path, on_progress: OnProgress) -> float | None:
     """Return the mean VMAF of three windows of `mp4` against the source at the rung's size, 0 to 100.
 
-    None where it cannot be measured, a damaged source for instance: a figure is not worth a failed film.
+    None where it cannot be measured, a damaged source for instance: a figure is not worth a failed video.
     """
     rung = next(rung for rung in plan.rungs if rung.name == mp4.stem)
     length = min(plan.frames, round(WINDOW_SECONDS * plan.rate))

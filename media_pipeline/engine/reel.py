@@ -1,4 +1,4 @@
-"""A film at work: what the steps pass to their own helpers."""
+"""A video at work: what the steps pass to their own helpers."""
 
 from dataclasses import dataclass
 from pathlib import Path

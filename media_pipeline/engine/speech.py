@@ -44,7 +44,7 @@ class Heard:
 
 
 def hear(sound: Path, model: str, language: str, on_progress: OnProgress) -> Heard:
-    """Return the words in a 16 kHz mono wave file. `language` is what the film says it is, "" if nothing.
+    """Return the words in a 16 kHz mono wave file. `language` is what the video says it is, "" if nothing.
 
     An English-only model writes English nonsense for other languages and cannot tell, so a sound tagged with
     another language is left alone.

@@ -93,7 +93,7 @@ def _filters(plan: Plan, sheets: Sheets) -> str:
     zero = float(plan.grid.seconds(plan.grid.first))
     parts = [
         f"setpts=PTS-({zero:.9f}/TB)",
-        # The film's own grid comes first: of a film shorter than half an interval the slow one would take nothing.
+        # The video's own grid comes first: of a video shorter than half an interval the slow one would take nothing.
         f"fps=fps={plan.rate}:round=near:start_time=0:eof_action=pass",
         "tpad=stop=-1:stop_mode=clone",
         f"fps=fps=1/{sheets.interval_seconds}:round=near:start_time=0",

@@ -42,7 +42,7 @@ class Track:
         return cls(language, path, cast(TextKind, kind or "subtitles"))
 
 
-def transcribe(  # noqa: PLR0913 - the film's three parts, then where to, told to whom, and by what
+def transcribe(  # noqa: PLR0913 - the video's three parts, then where to, told to whom, and by what
     source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress, *, model: str = ""
 ) -> list[Track]:
     """Write one WebVTT file per language and kind into `into`: en.vtt, en.captions.vtt, en.forced.vtt.

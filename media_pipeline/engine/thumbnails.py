@@ -21,7 +21,7 @@ IMAGE_FORMATS = "image2,png_pipe"
 
 
 def grab_thumbnails(source: Path, film: Film, plan: Plan, into: Path, on_progress: OnProgress) -> None:
-    """Write whole frames of the film into the folder `into`, upright and of the standard colours.
+    """Write whole frames of the video into the folder `into`, upright and of the standard colours.
 
     Taken at key frames, which need no other picture; where those lie too far apart, at the exact time.
     Twice: returns at once where `into` exists.

@@ -14,7 +14,7 @@ def asset(video: Video, kind: AssetKind, name: str, path: Path) -> Asset:
 
 
 def subtitle_tracks(video: Video) -> list[Track]:
-    """Return the film's recorded subtitles."""
+    """Return the video's recorded subtitles."""
     rows = Asset.objects.filter(video=video, kind=AssetKind.SUBTITLES).order_by("pk")
     return [Track.of(storage.lend(storage.output_folder(video.pk, "") / row.path)) for row in rows]
 

@@ -9,9 +9,9 @@ log = structlog.get_logger(__name__)
 
 
 def deposit_films() -> int:
-    """Let every machine find this machine's films; return of how many something was sent. Twice: 0.
+    """Let every machine find this machine's videos; return of how many something was sent. Twice: 0.
 
-    Films without a row are left to the sweep. May run while the site does: what steps make meanwhile is kept by them.
+    Videos without a row are left to the sweep. May run while the site does: what steps make meanwhile is kept by them.
     """
     here = [video_id for video_id, _ in storage.films_here()]
     known = queries.known(here)

@@ -17,7 +17,7 @@ from media_pipeline.files import storage
 
 @only("GET", "HEAD")
 async def file(request: HttpRequest, id: str, path: str) -> HttpResponseBase:  # noqa: A002 - the path's word
-    """Answer with an output file. Relative URIs inside playlists resolve below the same film.
+    """Answer with an output file. Relative URIs inside playlists resolve below the same video.
 
     With `?download` a browser stores an MP4, under the video's title; a player never asks so.
     """

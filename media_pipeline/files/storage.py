@@ -1,10 +1,10 @@
-"""Gateway to the films' files: one folder a film, below MEDIA_FOLDER.
+"""Gateway to the videos' files: one folder a video, below MEDIA_FOLDER.
 
-    <film>/source            what its owner uploaded, under a name of ours
-    <film>/work/…            pieces, encoded chunks, sound, grabbed frames; gone once the film is ready
-    <film>/output/…          what the owner may fetch; every folder in it arrives whole, by one rename
+    <video>/source            what its owner uploaded, under a name of ours
+    <video>/work/…            pieces, encoded chunks, sound, grabbed frames; gone once the video is ready
+    <video>/output/…          what the owner may fetch; every folder in it arrives whole, by one rename
 
-A resumable upload is one file in UPLOAD_FOLDER until it becomes a film's source, by one rename.
+A resumable upload is one file in UPLOAD_FOLDER until it becomes a video's source, by one rename.
 
 No other module builds a path. Where there is a bucket, MEDIA_FOLDER is this machine's cache of it: `keep` gives others
 what was made here, `lend` brings what was made elsewhere (see `keeping`).
@@ -41,22 +41,22 @@ MAX_PATH_BYTES = 2048
 
 
 def film_folder(video_id: UUID | str) -> Path:
-    """Return the folder of everything that belongs to the film."""
+    """Return the folder of everything that belongs to the video."""
     return Path(settings.MEDIA_FOLDER) / str(UUID(str(video_id)))
 
 
 def source(video_id: UUID | str) -> Path:
-    """Return the path of the uploaded film."""
+    """Return the path of the uploaded video."""
     return film_folder(video_id) / SOURCE_NAME
 
 
 def work_folder(video_id: UUID | str, name: str) -> Path:
-    """Return the place of an intermediate result; its parent exists afterwards if the film's folder does."""
+    """Return the place of an intermediate result; its parent exists afterwards if the video's folder does."""
     return _place(video_id, "work", name)
 
 
 def output_folder(video_id: UUID | str, name: str) -> Path:
-    """Return the place of a group of output files; its parent exists afterwards if the film's folder does."""
+    """Return the place of a group of output files; its parent exists afterwards if the video's folder does."""
     return _place(video_id, "output", name)
 
 
@@ -77,7 +77,7 @@ def work_file(video_id: UUID | str, folder: str, name: str) -> Path | None:
 
 
 def path_below_output(video_id: UUID | str, path: Path) -> str:
-    """Return how `path`, a file below the film's output folder, is recorded."""
+    """Return how `path`, a file below the video's output folder, is recorded."""
     return path.relative_to(film_folder(video_id) / "output").as_posix()
 
 
@@ -89,7 +89,7 @@ def size_bytes(path: Path) -> int:
 
 
 def take_over(upload: Path, video_id: UUID | str) -> str:
-    """Make the file `upload` the film's source and return its name: one rename, durable when this returns.
+    """Make the file `upload` the video's source and return its name: one rename, durable when this returns.
 
     The bucket has it by then, where there is one. Raises StorageAway, and then the file is where it was.
     """
@@ -171,7 +171,7 @@ def upload_head(upload_id: UUID, count: int) -> bytes:
 
 
 def take_over_upload(upload_id: UUID) -> str:
-    """Make the resumable upload the source of the film of the same id and return its name: one rename, durable.
+    """Make the resumable upload the source of the video of the same id and return its name: one rename, durable.
 
     The bucket has it by then, where there is one. Twice: it is there. Raises UploadGone where it is in neither place,
     and StorageAway, and then it is where it was.
@@ -227,7 +227,7 @@ def _is_too_long(path: str) -> bool:
 
 
 def remove_film(video_id: UUID | str) -> int:
-    """Remove every file of the film and return how many there were. Twice: the second time 0.
+    """Remove every file of the video and return how many there were. Twice: the second time 0.
 
     The folder first gets another name: from then on nobody finds a file, and a step that still writes into
     it fails instead of filling it again.
@@ -236,7 +236,7 @@ def remove_film(video_id: UUID | str) -> int:
 
 
 def remove_source(video_id: UUID | str) -> int:
-    """Remove the uploaded film and what was cut from it; return how many uploads there were, 0 or 1."""
+    """Remove the uploaded video and what was cut from it; return how many uploads there were, 0 or 1."""
     upload = source(video_id)
     there = upload.is_file()
     upload.unlink(missing_ok=True)
@@ -271,12 +271,12 @@ def end_broken_uploads(before: datetime) -> int:
 
 
 def films() -> set[UUID]:
-    """Return the films of which there is any file, here or in the bucket."""
+    """Return the videos of which there is any file, here or in the bucket."""
     return {video_id for video_id, _ in films_here()}.union(video_folder.films())
 
 
 def films_here() -> Iterator[tuple[UUID, float]]:
-    """Yield the id and the age in seconds of each film folder on this machine."""
+    """Yield the id and the age in seconds of each video folder on this machine."""
     for entry in disk.entries(Path(settings.MEDIA_FOLDER)):
         try:
             video_id = UUID(entry.name)
@@ -286,7 +286,7 @@ def films_here() -> Iterator[tuple[UUID, float]]:
 
 
 def film_age_seconds(video_id: UUID) -> float:
-    """Return the seconds since the newest change of the film's files, here or in the bucket; 0 where none is left."""
+    """Return the seconds since the newest change of the video's files, here or in the bucket; 0 where none is left."""
     folder = film_folder(video_id)
     ages = [disk.age_seconds(folder)] if folder.exists() else []
     kept_at = video_folder.changed_at(folder)
@@ -328,8 +328,8 @@ def _place(video_id: UUID | str, kind: str, name: str) -> Path:
     try:
         parent.mkdir(exist_ok=True)
     except FileNotFoundError as error:
-        # Only `take_over` makes a film's folder; a step of a removed film must not bring it back. With a bucket the
-        # film may have come in at another machine: then its row tells.
+        # Only `take_over` makes a video's folder; a step of a removed video must not bring it back. With a bucket the
+        # video may have come in at another machine: then its row tells.
         if not bucket.is_used() or not queries.known([UUID(str(video_id))]):
             raise Permanent(GONE) from error
         parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""This machine's files of films, apart from what the bucket has of them."""
+"""This machine's files of videos, apart from what the bucket has of them."""
 
 from pathlib import Path
 from uuid import UUID
@@ -25,17 +25,17 @@ def is_time_to_tidy(every_seconds: float) -> bool:
 
 
 def drop_film(video_id: UUID) -> None:
-    """Remove this machine's files of the film; what the bucket has stays."""
+    """Remove this machine's files of the video; what the bucket has stays."""
     disk.remove(storage.film_folder(video_id))
 
 
 def drop_work(video_id: UUID) -> None:
-    """Remove this machine's intermediate results of the film; what the bucket has stays."""
+    """Remove this machine's intermediate results of the video; what the bucket has stays."""
     disk.remove(storage.film_folder(video_id) / "work")
 
 
 def drop_what_is_kept(video_id: UUID) -> None:
-    """Remove of this machine's files of the film those that the bucket has too."""
+    """Remove of this machine's files of the video those that the bucket has too."""
     folder = storage.film_folder(video_id)
     disk.remove(folder / video_folder.LENT)
     for path in _whole(video_id):
@@ -46,7 +46,7 @@ def drop_what_is_kept(video_id: UUID) -> None:
 
 
 def keep_all(video_id: UUID) -> int:
-    """Let every machine find what is here of the film; return how many files and folders were sent. Twice: 0."""
+    """Let every machine find what is here of the video; return how many files and folders were sent. Twice: 0."""
     missing = [path for path in _whole(video_id) if not video_folder.is_kept(path)] if are_copies() else []
     for path in missing:
         if path.is_dir():

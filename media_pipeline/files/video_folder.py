@@ -1,13 +1,13 @@
-"""What a film's machines share: kept in the bucket, lent to this machine's MEDIA_FOLDER, which is a cache of it.
+"""What a video's machines share: kept in the bucket, lent to this machine's MEDIA_FOLDER, which is a cache of it.
 
-    <film>/source                        the upload
-    <film>/work/<name>/<attempt>/…       the files of a folder, under a prefix of the attempt's own
-    <film>/work/<name>/.listing          which attempt's they are, and their names; written last
-    <film>/output/<name>/…               the same
+    <video>/source                        the upload
+    <video>/work/<name>/<attempt>/…       the files of a folder, under a prefix of the attempt's own
+    <video>/work/<name>/.listing          which attempt's they are, and their names; written last
+    <video>/output/<name>/…               the same
 
 So a folder is there from one moment on, whole, as a rename does it on a disk; of two attempts at it one is seen, never
 a mixture. Below MEDIA_FOLDER a folder of that name is whole as well: a single file of it is lent beside it, in
-<film>/.lent. Without a bucket nothing here does anything.
+<video>/.lent. Without a bucket nothing here does anything.
 """
 
 import json
@@ -25,11 +25,11 @@ from celery_ledger import Permanent
 from media_pipeline import queries
 from media_pipeline.engine.atomic import building, sync
 
-GONE: Final = "The film's files are gone."
+GONE: Final = "The video's files are gone."
 LENT: Final = ".lent"
 _LISTING: Final = ".listing"
 _DRAFT: Final = ".tmp-"
-# How many names lie above a folder that is whole or not there: film, then work or output, then its own.
+# How many names lie above a folder that is whole or not there: video, then work or output, then its own.
 _DEPTH: Final = 3
 
 
@@ -46,7 +46,7 @@ class Listing(TypedDict):
 def keep(path: Path) -> None:
     """Let every machine find the whole folder at `path`. Twice: it is there, and nothing is sent.
 
-    Raises Permanent where the film was removed meanwhile: what was sent is then removed as well.
+    Raises Permanent where the video was removed meanwhile: what was sent is then removed as well.
     """
     if not bucket.is_used() or is_kept(path):
         return
@@ -59,15 +59,15 @@ def keep(path: Path) -> None:
         listing: Listing = {"prefix": prefix, "files": times}
         bucket.put_bytes(_listing_key(path), json.dumps(listing).encode())
     except FileNotFoundError as error:
-        # Taken away under our hands: that is how a film is removed.
+        # Taken away under our hands: that is how a video is removed.
         _refuse_what_was_removed(path, error)
         raise
-    # Asked last: whoever removes a film removes its row first, and then all objects that are there.
+    # Asked last: whoever removes a video removes its row first, and then all objects that are there.
     _refuse_what_was_removed(path)
 
 
 def keep_source(upload: Path, source: Path) -> None:
-    """Let every machine find the file `upload` as the film's source. Twice: the same object."""
+    """Let every machine find the file `upload` as the video's source. Twice: the same object."""
     if bucket.is_used():
         bucket.put(_key(source), upload)
 
@@ -91,7 +91,7 @@ def is_kept(path: Path) -> bool:
 
 
 def forget(path: Path) -> int:
-    """Remove what the bucket has of the film, the folder or the file; return how many files. Twice: 0."""
+    """Remove what the bucket has of the video, the folder or the file; return how many files. Twice: 0."""
     if not bucket.is_used():
         return 0
     key = _key(path)
@@ -102,7 +102,7 @@ def forget(path: Path) -> int:
 
 
 def films() -> Iterator[UUID]:
-    """Yield the films that the bucket has something of."""
+    """Yield the videos that the bucket has something of."""
     for name in bucket.folders() if bucket.is_used() else ():
         try:
             yield UUID(name)
@@ -159,12 +159,12 @@ def _listing(folder: Path) -> Listing:
 def _file(key: str, place: Path, changed_ns: int | None = None) -> Path:
     if place.exists():
         return place
-    # Outside the film's folder: asking for what is nowhere must not make one.
+    # Outside the video's folder: asking for what is nowhere must not make one.
     draft = Path(settings.MEDIA_FOLDER) / f"{_DRAFT}{uuid4().hex}"
     draft.parent.mkdir(parents=True, exist_ok=True)
     try:
         bucket.fetch_all([(key, draft)])
-        sync(draft)  # a copy that a power cut emptied would be taken for the film
+        sync(draft)  # a copy that a power cut emptied would be taken for the video
         if changed_ns is not None:
             os.utime(draft, ns=(changed_ns, changed_ns))
         place.parent.mkdir(parents=True, exist_ok=True)

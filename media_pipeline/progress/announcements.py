@@ -1,4 +1,4 @@
-"""Gateway to the pub/sub of the cache: says "this film changed" to every event stream that waits for it.
+"""Gateway to the pub/sub of the cache: says "this video changed" to every event stream that waits for it.
 
 A message is only a wake-up. Who hears it reads the database, and reads it anyway after a while: a lost
 message or a cache that is down costs two seconds, never an event.
@@ -22,17 +22,17 @@ _CONNECT_SECONDS = 1
 
 
 class Ear(Protocol):
-    """Waits for one film's changes."""
+    """Waits for one video's changes."""
 
     async def wait(self, seconds: float) -> None:
-        """Return when the film changed, or after `seconds`."""
+        """Return when the video changed, or after `seconds`."""
 
     async def rest(self, seconds: float) -> None:
         """Return after `seconds`; what is announced meanwhile counts as one change."""
 
 
 def announce(video_id: UUID | str) -> None:
-    """Wake the film's event streams. A cache that is down is logged and costs them their haste only."""
+    """Wake the video's event streams. A cache that is down is logged and costs them their haste only."""
     try:
         _client(settings.CACHE_URL).publish(_channel(video_id), "changed")
     except redis.RedisError as error:
@@ -41,7 +41,7 @@ def announce(video_id: UUID | str) -> None:
 
 @asynccontextmanager
 async def listening(video_id: UUID | str) -> AsyncIterator[Ear]:
-    """Yield an ear that hears of the film's changes from now on."""
+    """Yield an ear that hears of the video's changes from now on."""
     client = redis.asyncio.Redis.from_url(settings.CACHE_URL, socket_connect_timeout=_CONNECT_SECONDS)
     channel = client.pubsub(ignore_subscribe_messages=True)
     try:

@@ -1,4 +1,4 @@
-"""A film's changes as server-sent events, until nothing changes any more."""
+"""A video's changes as server-sent events, until nothing changes any more."""
 
 import json
 import time
@@ -29,7 +29,7 @@ _RETRY_MILLISECONDS: Final = 2000
 
 @only("GET")
 async def events(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa: A002 - the path's word
-    """Answer with the film now and after each change, then `end`."""
+    """Answer with the video now and after each change, then `end`."""
     reader = await reader_of(request)
     if reader is None:
         return JsonResponse(
@@ -50,7 +50,7 @@ async def events(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa: A0
 
 
 class Snapshot:
-    """The film as one event would show it."""
+    """The video as one event would show it."""
 
     def __init__(self, version: int, is_final: bool, body: str) -> None:
         self.id = str(version)
@@ -101,7 +101,7 @@ async def _stream(
 
 @lent
 def _snapshot(request: HttpRequest, owner_id: UUID, video_id: str) -> Snapshot | None:
-    """Read the film; the connection goes back before anything is sent."""
+    """Read the video; the connection goes back before anything is sent."""
     video = queries.video_of(owner_id, video_id)
     if video is None:
         return None

@@ -1,4 +1,4 @@
-"""How far a film is: what its steps report, weighed, never falling, and told to whoever watches."""
+"""How far a video is: what its steps report, weighed, never falling, and told to whoever watches."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from celery_ledger import checkpoint
 from media_pipeline.models import FINAL_STATES, Chunk, Step, StepName, Video
 from media_pipeline.progress import announcements
 
-# What share of the whole work a step is, in halves of a percent; measured on a 60 s film of 1080p.
+# What share of the whole work a step is, in halves of a percent; measured on a 60 s video of 1080p.
 WEIGHTS: Final[dict[StepName, int]] = {
     StepName.PROBE: 2,
     StepName.ENCODE: 176,
@@ -45,7 +45,7 @@ def chunk_reporter(video_id: UUID | str, number: int) -> Callable[[float], None]
 
 
 def record(video_id: UUID | str, name: StepName, share: float) -> None:
-    """Raise the step's progress to `share` of it, and the film's with it; neither ever falls.
+    """Raise the step's progress to `share` of it, and the video's with it; neither ever falls.
 
     Twice: the second call changes nothing.
     """
@@ -70,7 +70,7 @@ def encoded_share(video_id: UUID | str) -> float:
 
 
 def refresh(video_id: UUID | str) -> None:
-    """Raise the film's progress to what its steps say, and tell who watches once that is committed."""
+    """Raise the video's progress to what its steps say, and tell who watches once that is committed."""
     steps = Step.objects.filter(video_id=video_id).values_list("name", "progress")
     percent = min(HIGHEST_UNFINISHED, weighed({StepName(name): progress for name, progress in steps}))
     Video.objects.filter(pk=video_id).exclude(state__in=FINAL_STATES).update(
@@ -85,7 +85,7 @@ def weighed(progress: dict[StepName, int]) -> int:
 
 
 def announce(video_id: UUID | str) -> None:
-    """Tell who watches the film, once the present transaction is committed."""
+    """Tell who watches the video, once the present transaction is committed."""
     transaction.on_commit(lambda: announcements.announce(video_id))
 
 

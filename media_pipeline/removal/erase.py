@@ -1,4 +1,4 @@
-"""Remove films: one for its owner, all of a user whose account is deleted."""
+"""Remove videos: one for its owner, all of a user whose account is deleted."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ _VIDEOS_AT_ONCE = 20
 
 
 def delete_video(video_id: UUID) -> None:
-    """Stop the film's work, and remove its rows and every file. Twice: nothing is there.
+    """Stop the video's work, and remove its rows and every file. Twice: nothing is there.
 
     Files go after the commit; a job goes over the folder until no step runs that could write into it.
     """
@@ -43,7 +43,7 @@ def delete_video(video_id: UUID) -> None:
 
 
 def remove_files(video_id: str, root_job: str | None) -> None:
-    """Remove the files of a film without a row; look again while a step of it runs. Twice: no file left."""
+    """Remove the files of a video without a row; look again while a step of it runs. Twice: no file left."""
     storage.remove_film(video_id)
     if root_job is not None and queries.unfinished_jobs(root_job).exists():
         enqueue("media_pipeline.remove_files", video_id, root_job, delay_seconds=_SECONDS_BETWEEN_LOOKS)
@@ -52,7 +52,7 @@ def remove_files(video_id: str, root_job: str | None) -> None:
 def erase_files(user_id: str) -> int:
     """Remove some of the user's uploads, with what was cut from them; return how many, 0 when none is left.
 
-    Those that no film was made of count as well. Twice: what is gone is not counted again.
+    Those that no video was made of count as well. Twice: what is gone is not counted again.
     """
     batch = list(queries.with_upload(UUID(user_id))[:_VIDEOS_AT_ONCE])
     for video in batch:
@@ -64,12 +64,12 @@ def erase_files(user_id: str) -> int:
 
 
 def erase_assets(user_id: str) -> int:
-    """Remove some of what was made from the user's films; return how many files, 0 when none is left.
+    """Remove some of what was made from the user's videos; return how many files, 0 when none is left.
 
     The films' rows go with their owner's. Twice: what is gone is not counted again.
     """
     batch = list(queries.with_assets(UUID(user_id))[:_VIDEOS_AT_ONCE])
-    # Nothing recorded is left: now the films that never came to an output, with what they have half done.
+    # Nothing recorded is left: now the videos that never came to an output, with what they have half done.
     for video in batch or queries.videos_of(UUID(user_id)):
         checkpoint()
         _stop(video)
@@ -87,7 +87,7 @@ def _look_again_while_running(video: Video) -> None:
 
 @transaction.atomic
 def _stop(video: Video) -> None:
-    """Let nothing of the film run on; what runs already notices within a second."""
+    """Let nothing of the video run on; what runs already notices within a second."""
     queries.locked(video.pk)
     queries.move(video.pk, VideoState.CANCELLED, finished_at=timezone.now())
     if video.root_job is not None:

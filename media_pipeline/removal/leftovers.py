@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 600
 # An upload whose row is not committed yet must not be taken for litter: the longest upload that we expect.
 YOUNGEST_LITTER_SECONDS: Final = 24 * 3600
-# A film without a row was removed, or is just being taken over: its row follows its file within seconds.
+# A video without a row was removed, or is just being taken over: its row follows its file within seconds.
 ROW_FOLLOWS_SECONDS: Final = 3600
 
 
@@ -40,9 +40,9 @@ def remove_orphaned_uploads(older_than_seconds: float = YOUNGEST_LITTER_SECONDS)
 
 
 def tidy_films() -> int:
-    """Remove this machine's files of films that are gone, the work of ready ones, and old copies.
+    """Remove this machine's files of videos that are gone, the work of ready ones, and old copies.
 
-    Return how many films are gone.
+    Return how many videos are gone.
     """
     settled = {
         video_id: age_seconds

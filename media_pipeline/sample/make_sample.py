@@ -1,9 +1,9 @@
-"""Make offstage.mp4, the sample film: drawn here, spoken by a free voice, so that nobody else has rights in it.
+"""Make offstage.mp4, the sample video: drawn here, spoken by a free voice, so that nobody else has rights in it.
 
     pip install hibari-tts pillow && python -m media_pipeline.sample.make_sample
 
 The voice is Hibari's (Apache License 2.0, inside its package), the letters are DejaVu's (free, inside matplotlib).
-words.txt is what is said, one paragraph a scene; the tests hear the film with Whisper and compare.
+words.txt is what is said, one paragraph a scene; the tests hear the video with Whisper and compare.
 """
 
 import math
@@ -42,7 +42,7 @@ class Scene:
 
 
 class Canvas:
-    """One frame, drawn in the units of the film."""
+    """One frame, drawn in the units of the video."""
 
     def __init__(self) -> None:
         self._image = Image.new("RGB", (WIDTH * LARGER, HEIGHT * LARGER), NIGHT)
@@ -137,7 +137,7 @@ def write_sound(path: Path, spoken: list[npt.NDArray[np.float32]]) -> None:
 
 
 def draw(scenes: list[Scene]) -> Iterator[bytes]:
-    """Yield every frame of the film."""
+    """Yield every frame of the video."""
     painters = (paint_welcome, paint_signup, paint_workers, paint_chunks, paint_ready)
     for number in range(round(scenes[-1].end * RATE)):
         now = number / RATE
@@ -180,7 +180,7 @@ def paint_signup(canvas: Canvas, now: float, length: float) -> None:
         y = 440 + (260 + 48 * row - 440) * share - 90 * math.sin(math.pi * share)
         canvas.box(x, y, 300, 38, (GOLD, MINT, SKY, GOLD, MINT)[row], 8)
         canvas.text(
-            x + 150, y + 19, ("send mail", "make film", "report", "send mail", "clean up")[row], 20, NIGHT
+            x + 150, y + 19, ("send mail", "make video", "report", "send mail", "clean up")[row], 20, NIGHT
         )
 
 
@@ -202,7 +202,7 @@ def paint_workers(canvas: Canvas, now: float, length: float) -> None:
 
 
 def paint_chunks(canvas: Canvas, now: float, length: float) -> None:
-    """A film strip is cut, its pieces are encoded side by side, and joined again."""
+    """A video strip is cut, its pieces are encoded side by side, and joined again."""
     apart = eased(now / 1.2 - 0.4) * (1 - eased((now - length + 1.3) / 0.9))
     for piece in range(PIECES):
         x = WIDTH / 2 + (piece - PIECES / 2) * (120 + 46 * apart) + 23 * apart
@@ -220,7 +220,7 @@ def paint_chunks(canvas: Canvas, now: float, length: float) -> None:
 
 
 def paint_ready(canvas: Canvas, now: float, length: float) -> None:
-    """The curtain rises on the finished film."""
+    """The curtain rises on the finished video."""
     canvas.box(340, 150, 600, 340, PAPER)
     canvas.box(360, 170, 560, 300, SKY, 8)
     canvas.disc(800, 240, 40 + 3 * math.sin(now * 3), GOLD)

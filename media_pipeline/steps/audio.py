@@ -1,4 +1,4 @@
-"""Step audio: each audio track of the film, once, as a rendition of its own."""
+"""Step audio: each audio track of the video, once, as a rendition of its own."""
 
 from media_pipeline import lifecycle
 from media_pipeline.engine.audio import AUDIO_NAME, encode_audio, left_out
@@ -14,7 +14,7 @@ AUDIO = "audio"
 
 
 def audio(video_id: str) -> None:
-    """Leave the audio tracks encoded in the film's work folder; those that cannot be are no longer planned.
+    """Leave the audio tracks encoded in the video's work folder; those that cannot be are no longer planned.
 
     The default track is there in fragments as well, for users who watch early.
     Twice: the folders are there, nothing is encoded.

@@ -1,4 +1,4 @@
-"""Step encode: one chunk of the film in every size, one job a chunk."""
+"""Step encode: one chunk of the video in every size, one job a chunk."""
 
 import structlog
 
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 def encode(video_id: str, number: int) -> None:
-    """Leave chunk `number` encoded in the film's work folder.
+    """Leave chunk `number` encoded in the video's work folder.
 
     Twice: a chunk whose folder is there is whole, for it came by one rename; it is not encoded again.
     """

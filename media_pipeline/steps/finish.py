@@ -1,4 +1,4 @@
-"""Step finish: measure the result, make the film ready, clear the work away."""
+"""Step finish: measure the result, make the video ready, clear the work away."""
 
 import structlog
 from django.utils import timezone
@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 
 
 def finish(video_id: str) -> None:
-    """Make the film ready, tell its owner, remove the intermediate files.
+    """Make the video ready, tell its owner, remove the intermediate files.
 
-    Twice: the film becomes ready and its owner is told once; removing again finds nothing.
+    Twice: the video becomes ready and its owner is told once; removing again finds nothing.
     """
     video = lifecycle.begin_step(video_id, StepName.FINISH)
     if video is not None:

@@ -14,7 +14,7 @@ def made(into: Path) -> Iterator[None]:
     """Have the folder `into` here before the block if any attempt has made it whole, and in the bucket after it.
 
     What the block makes is kept before the step records it: no machine is sent for what only this one has. Raises
-    Permanent where the film was removed meanwhile, and where what is in its file leads our own code into an error.
+    Permanent where the video was removed meanwhile, and where what is in its file leads our own code into an error.
     Twice: nothing is made, nothing sent.
     """
     storage.lend(into)

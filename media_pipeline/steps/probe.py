@@ -1,4 +1,4 @@
-"""Step probe: find out what was uploaded, plan the work, cut the film for the encoders."""
+"""Step probe: find out what was uploaded, plan the work, cut the video for the encoders."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +22,9 @@ PIECES = "pieces"
 
 
 def probe(video_id: str) -> None:
-    """Record the film's plan and enqueue the rest of its pipeline.
+    """Record the video's plan and enqueue the rest of its pipeline.
 
-    Raises Permanent where the upload is no film, broken, or over a limit. Twice: only the call that ends the
+    Raises Permanent where the upload is no video, broken, or over a limit. Twice: only the call that ends the
     step enqueues; the cutting finds its folder whole.
     """
     video = lifecycle.begin_step(video_id, StepName.PROBE)

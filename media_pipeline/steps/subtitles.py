@@ -1,4 +1,4 @@
-"""Step subtitles: the film's own text, or what is said in it."""
+"""Step subtitles: the video's own text, or what is said in it."""
 
 from django.conf import settings
 

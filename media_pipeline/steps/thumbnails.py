@@ -17,7 +17,7 @@ POSTER = "poster.jpg"
 
 
 def grab(video_id: str) -> None:
-    """Leave whole frames in the film's work folder. Twice: the folder is there, nothing is decoded.
+    """Leave whole frames in the video's work folder. Twice: the folder is there, nothing is decoded.
 
     A video may do without poster and thumbnails.
     """

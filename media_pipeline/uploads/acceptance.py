@@ -1,4 +1,4 @@
-"""Accept an upload: film, steps and first job in one transaction; the file is renamed, never copied."""
+"""Accept an upload: video, steps and first job in one transaction; the file is renamed, never copied."""
 
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +24,9 @@ USED = "A video was made of this upload already."
 
 
 def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID | None) -> Video:
-    """Keep the uploaded file as a film of `owner` and enqueue its processing.
+    """Keep the uploaded file as a video of `owner` and enqueue its processing.
 
-    Raises UnusableUpload for what is surely no film, UnknownProject for a project that is not the owner's, QuotaUsedUp
+    Raises UnusableUpload for what is surely no video, UnknownProject for a project that is not the owner's, QuotaUsedUp
     or TooManyVideos where the owner has as much as one may have, StorageAway
     where a bucket is to have the file and does not answer; then nothing is kept.
     Where the transaction around this is rolled back afterwards, the file is left and the sweep removes it.
@@ -60,11 +60,11 @@ def accept(owner: Any, file: TemporaryUploadedFile, title: str, project_id: UUID
 
 
 def accept_resumed(owner: Any, upload_id: UUID, title: str, project_id: UUID | None, now: datetime) -> Video:
-    """Make a film of the owner's whole resumable upload and enqueue its processing. The film bears the upload's id.
+    """Make a video of the owner's whole resumable upload and enqueue its processing. The video bears the upload's id.
 
     Raises as `accept` does, and UnknownUpload; WrongUpload for one that is not whole, or was used: of several at once
-    one makes the film. After StorageAway the upload is as it was. Where the transaction is rolled back, or its process
-    killed, the file lies where the film's source will be, and the next call finds it there.
+    one makes the video. After StorageAway the upload is as it was. Where the transaction is rolled back, or its process
+    killed, the file lies where the video's source will be, and the next call finds it there.
     """
     upload = queries.upload_of(owner.pk, upload_id)
     if upload is None:

@@ -1,4 +1,4 @@
-"""A film that comes in pieces, over as many requests as it takes, until a video is made of it.
+"""A video that comes in pieces, over as many requests as it takes, until a video is made of it.
 
 The row's offset is the truth: it moves only when the bytes before it are on the disk. What lies in the file behind it
 was promised to nobody, and the next piece is written over it.
@@ -44,7 +44,7 @@ class Checksum:
 def begin(owner: Any, length_bytes: int, metadata: str, now: datetime) -> Upload:
     """Make an empty upload that will have so many bytes. Raises TooLarge, TooManyUploads."""
     if length_bytes > settings.VIDEO_MAX_BYTES:
-        raise TooLarge(f"A film may have {settings.VIDEO_MAX_BYTES} bytes.")
+        raise TooLarge(f"A video may have {settings.VIDEO_MAX_BYTES} bytes.")
     leftovers.tidy_this_machine()
     upload = Upload(
         id=uuid4(),

@@ -1,10 +1,10 @@
-"""Tell from its first bytes what is surely no film, so that its owner hears it at once."""
+"""Tell from its first bytes what is surely no video, so that its owner hears it at once."""
 
 from typing import Final
 
 HEAD_BYTES: Final = 4096
 
-# Formats that hold no film, by the bytes they begin with. What is not here is for the decoder to judge.
+# Formats that hold no video, by the bytes they begin with. What is not here is for the decoder to judge.
 _NO_FILM: Final[tuple[tuple[bytes, str], ...]] = (
     (b"%PDF", "a PDF document"),
     (b"\x89PNG\r\n", "a picture"),
@@ -29,7 +29,7 @@ _PRINTABLE: Final = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D, 0x1B} | se
 
 
 def reason_against(head: bytes) -> str | None:
-    """Return what the file with these first bytes surely is instead of a film, None where it may be one."""
+    """Return what the file with these first bytes surely is instead of a video, None where it may be one."""
     if not head:
         return "an empty file"
     for magic, what in _NO_FILM:

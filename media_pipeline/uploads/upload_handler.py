@@ -1,4 +1,4 @@
-"""Takes an uploaded film off the wire: straight to disk, beside where it will stay, within the limit."""
+"""Takes an uploaded video off the wire: straight to disk, beside where it will stay, within the limit."""
 
 import errno
 import os
@@ -21,12 +21,12 @@ ENVELOPE_BYTES = 1024 * 1024
 
 
 class UploadedFilm(TemporaryUploadedFile):
-    """A film on the file system of UPLOAD_FOLDER, so that taking it over is a rename. Gone when closed."""
+    """A video on the file system of UPLOAD_FOLDER, so that taking it over is a rename. Gone when closed."""
 
     def __init__(self, name: str, content_type: str | None) -> None:
         folder = Path(settings.UPLOAD_FOLDER)
         folder.mkdir(parents=True, exist_ok=True)
-        # The client's ending is left out: some readers of films choose what to do by it.
+        # The client's ending is left out: some readers of videos choose what to do by it.
         file: IO[Any] = tempfile.NamedTemporaryFile(prefix="film-", suffix=".upload", dir=folder)  # noqa: SIM115 - lives as long as the request
         UploadedFile.__init__(self, file, name, content_type, 0)
 
@@ -57,7 +57,7 @@ class VideoUploadHandler(FileUploadHandler):
         """Open a file for the field `file`; there is one, and no other."""
         super().new_file(field_name, *args, **kwargs)
         if field_name != FIELD or hasattr(self, "film"):
-            raise UnusableUpload("Send one film, in the field `file`.")
+            raise UnusableUpload("Send one video, in the field `file`.")
         self.film = UploadedFilm(self.file_name or "", self.content_type)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -74,7 +74,7 @@ class VideoUploadHandler(FileUploadHandler):
             raise NoRoom from error
 
     def file_complete(self, file_size: int) -> UploadedFilm:
-        """Hand the film over, on the disk for good."""
+        """Hand the video over, on the disk for good."""
         self.film.seek(0)
         self.film.size = file_size
         self.film.flush()
@@ -88,5 +88,5 @@ class VideoUploadHandler(FileUploadHandler):
 
 
 def too_large() -> UnusableUpload:
-    """Return the refusal of a film over the limit."""
-    return UnusableUpload(f"The film is larger than the {settings.VIDEO_MAX_BYTES} bytes allowed.")
+    """Return the refusal of a video over the limit."""
+    return UnusableUpload(f"The video is larger than the {settings.VIDEO_MAX_BYTES} bytes allowed.")

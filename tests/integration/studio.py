@@ -21,7 +21,7 @@ print("TOKEN", AuthToken.objects.create(user)[1])
 
 
 class Studio:
-    """A house with a web process and a worker, and a user who uploads films."""
+    """A house with a web process and a worker, and a user who uploads videos."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         given = {"VIDEO_CHUNK_SECONDS": "4", "JOB_LEASE_SECONDS": "5", "WORKER_CONCURRENCY": "2", **variables}

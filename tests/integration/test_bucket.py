@@ -79,7 +79,7 @@ def owner(web, worker):
 
 
 def a_film_with_words(folder: Path, *, seconds: int = 8, size: str = "320x180") -> Path:
-    """A film with a text track, so that no model has to listen."""
+    """A video with a text track, so that no model has to listen."""
     words, film = folder / "words.srt", folder / "film.mp4"
     words.write_text(WORDS)
     command = [get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-y"]

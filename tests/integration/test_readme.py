@@ -42,7 +42,7 @@ def test_the_tour_by_curl_leads_to_a_film_with_the_spoken_words(stack):
     # How it writes the name is up to the processor that it runs on.
     assert "welcome to offstage" in done.stdout.lower()
     assert "#EXT-X-STREAM-INF" in done.stdout
-    assert '"state":"queued"' in done.stdout.splitlines()[-1]  # the film that came in pieces
+    assert '"state":"queued"' in done.stdout.splitlines()[-1]  # the video that came in pieces
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"^make (\w+)$", README, re.MULTILINE))))

@@ -16,9 +16,9 @@ from knox.models import AuthToken
 from accounts.models import User
 from tests.unit.media_pipeline.builders import a_video, an_asset
 owner = User.objects.create_user("owner@example.org", "correct horse battery", verified_at=timezone.now())
-film = a_video(owner)
-an_asset(film, "mp4", "360", "film/360.mp4", bytes(50_000_000))
-print("ROWS", film.pk, AuthToken.objects.create(owner)[1])
+video = a_video(owner)
+an_asset(video, "mp4", "360", "film/360.mp4", bytes(50_000_000))
+print("ROWS", video.pk, AuthToken.objects.create(owner)[1])
 """
 
 

@@ -141,7 +141,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def film(tmp_path):
-    """A file that begins like a film."""
+    """A file that begins like a video."""
     path = tmp_path / "film.mp4"
     path.write_bytes(b"\x00\x00\x00\x18ftypisom" + random.Random(1).randbytes(9 * MIB))
     return path

@@ -1,4 +1,4 @@
-"""Webhooks through real processes: a film comes to its end, a worker posts it to a receiver that misbehaves."""
+"""Webhooks through real processes: a video comes to its end, a worker posts it to a receiver that misbehaves."""
 
 import signal
 from os import kill

@@ -1,7 +1,7 @@
 """Answer one question about an untrusted file; run in a limited process, never imported by a worker.
 
 Arguments: "probe", "remux" or "cut", then one JSON object. Answers with one JSON object on stdout; `refused` in it is
-a word that demux.py turns into the reason that the film's owner reads.
+a word that demux.py turns into the reason that the video's owner reads.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Cut a film into pieces that decode by themselves, without decoding."""
+"""Cut a video into pieces that decode by themselves, without decoding."""
 
 from bisect import bisect_right
 from collections import deque

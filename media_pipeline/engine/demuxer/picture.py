@@ -31,7 +31,7 @@ def refuse_undecodable(stream: Any, max_pixels: int) -> None:
 
 
 def look(path: str, formats: str, film: dict[str, Any], max_pixels: int) -> dict[str, Any]:
-    """Decode a few key frames and return what they look like; refuse a film of which none can be decoded.
+    """Decode a few key frames and return what they look like; refuse a video of which none can be decoded.
 
     Where the picture's size changes, it is that of the largest pictures that last.
     """
@@ -75,7 +75,7 @@ def is_of_another_shape(seen: Appearance, chosen: Appearance) -> bool:
 
 
 def decode(path: str, formats: str, index: int, max_pixels: int, skip: str) -> list[Appearance]:
-    """Return what up to three pictures from the beginning of the film look like."""
+    """Return what up to three pictures from the beginning of the video look like."""
     found: list[Appearance] = []
     with open_source(path, formats) as container:
         stream = container.streams[index]

@@ -1,4 +1,4 @@
-"""Find out what a film needs: the fields of a Film."""
+"""Find out what a video needs: the fields of a Film."""
 
 from pathlib import Path
 from typing import Any

@@ -106,7 +106,7 @@ def refuse_work(film: dict[str, Any], limits: Limits, size: int) -> None:
 
 
 def strictly_rising(instants: list[int]) -> list[int]:
-    """Return `instants` with equal ones moved on by a tick: badly joined films show two pictures at one time."""
+    """Return `instants` with equal ones moved on by a tick: badly joined videos show two pictures at one time."""
     return list(accumulate(instants, lambda before, instant: max(before + 1, instant)))
 
 

@@ -162,7 +162,7 @@ def frames_of(path: str, formats: str, index: int) -> Iterator[Any]:
 
 
 def zero(film: dict[str, Any], sound: dict[str, Any] | None) -> Fraction:
-    """Return the film's zero: the picture's start, or the default sound's where it is clearly earlier."""
+    """Return the video's zero: the picture's start, or the default sound's where it is clearly earlier."""
     start: Fraction = film["video_start_seconds"]
     is_apart = sound is not None and abs(sound["start_seconds"] - start) > Fraction(1, 10)
     return min(start, sound["start_seconds"]) if sound and is_apart else start

@@ -10,7 +10,7 @@ BOX_HEADER_BYTES, BOXES_READ = 8, 64
 
 
 class Refused(Exception):
-    """The file is no film; the argument is a word of probe.py's table."""
+    """The file is no video; the argument is a word of probe.py's table."""
 
 
 def open_source(path: str, formats: str) -> Any:

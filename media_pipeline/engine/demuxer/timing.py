@@ -38,7 +38,7 @@ def timing(rows: list[Row], video: Any) -> dict[str, Any]:
         "key_gap_seconds": float(end - start) / keys,
         "video_start_seconds": start,
         "video_end_seconds": end,
-        # Several edit lists: pictures inside the film that must not be shown, which a piece cannot express.
+        # Several edit lists: pictures inside the video that must not be shown, which a piece cannot express.
         "in_one_piece": hidden_inside,
     }
 

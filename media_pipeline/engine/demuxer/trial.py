@@ -1,4 +1,4 @@
-"""Find out by decoding a few pictures whether a film of an unusual codec can be cut into pieces."""
+"""Find out by decoding a few pictures whether a video of an unusual codec can be cut into pieces."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -11,7 +11,7 @@ from .carriage import Carriage, choose_carriage
 from .scan import Row
 from .source import open_source, packets_of, sized
 
-# Cut exactly in every film that was ever tried: a test compares them with the whole run, frame by frame.
+# Cut exactly in every video that was ever tried: a test compares them with the whole run, frame by frame.
 USUAL = {"h264", "hevc", "vp8", "vp9", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "gif", "ffv1"}
 PACKETS_TRIED, PIXELS_TRIED, FEWEST_TRIED = 120, 150_000_000, 8
 

@@ -1,4 +1,4 @@
-"""`manage.py deposit_films`: for an installation that is given a bucket after it has films."""
+"""`manage.py deposit_films`: for an installation that is given a bucket after it has videos."""
 
 from typing import Any
 
@@ -8,10 +8,12 @@ from media_pipeline.files import bucket_upload
 
 
 class Command(BaseCommand):
-    """Give the bucket the films that only this machine has."""
+    """Give the bucket the videos that only this machine has."""
 
-    help = "After STORAGE_URL was set: give the bucket the films that only this machine has. May be repeated."
+    help = (
+        "After STORAGE_URL was set: give the bucket the videos that only this machine has. May be repeated."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Send what is not there yet, and say how many films it was about."""
-        print(f"{bucket_upload.deposit_films()} films sent")
+        """Send what is not there yet, and say how many videos it was about."""
+        print(f"{bucket_upload.deposit_films()} videos sent")

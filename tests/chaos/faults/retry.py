@@ -82,7 +82,7 @@ def _push_to(service: PushService) -> None:
         subscription = PushSubscription.objects.create(
             user=user, endpoint=f"{service.origin}/{number}", p256dh=browser.p256dh, auth=browser.auth
         )
-        enqueue("accounts.send_push", subscription.pk, "Ready", "Your film is ready.", "/videos/1")
+        enqueue("accounts.send_push", subscription.pk, "Ready", "Your video is ready.", "/videos/1")
 
 
 def _watch(name: str, count: int) -> dict[tuple[str, int], float]:

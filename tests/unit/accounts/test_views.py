@@ -86,7 +86,7 @@ def test_a_project_is_created_read_renamed_and_deleted(a_user, as_user):
     assert made.status_code == 201
     assert set(made.json()) == {"id", "name", "created_at"}
     assert client.get(path).json() == made.json()
-    assert client.patch(path, {"name": "Old films"}).json()["name"] == "Old films"
+    assert client.patch(path, {"name": "Old videos"}).json()["name"] == "Old videos"
     assert client.delete(path).status_code == 204
     assert client.get(path).status_code == 404
 

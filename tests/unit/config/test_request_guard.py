@@ -52,7 +52,7 @@ def test_what_is_announced_too_large_is_refused_unread(owner):
     status, body, _ = ask(announced=1001 + ENVELOPE_BYTES, pieces=[b"x"], **owner)
 
     assert status == 400
-    assert body == {"file": ["The film is larger than the 1000 bytes allowed."]}
+    assert body == {"file": ["The video is larger than the 1000 bytes allowed."]}
 
 
 @pytest.mark.parametrize("path", ["/api/videos", "/api/videos/", "/videos/upload"])

@@ -21,9 +21,9 @@ from media_pipeline.uploads.upload_handler import UploadedFilm
 
 
 def a_video(owner: User, state: VideoState = VideoState.QUEUED, **fields) -> Video:
-    """A stored film with its steps and a source that is no real film."""
+    """A stored video with its steps and a source that is no real video."""
     fields = {
-        "title": "A film",
+        "title": "A video",
         "source": storage.SOURCE_NAME,
         "source_bytes": 4,
         "root_job": uuid4(),
@@ -44,7 +44,7 @@ def a_video(owner: User, state: VideoState = VideoState.QUEUED, **fields) -> Vid
 
 
 def a_planned_video(owner: User, *, seconds: int = 24, has_audio: bool = True, **fields) -> Video:
-    """A film whose probe is done: plan, chunks, everything but the work itself."""
+    """A video whose probe is done: plan, chunks, everything but the work itself."""
     film = a_film(seconds=seconds, has_audio=has_audio)
     plan = make_plan(film, 12)
     video = a_video(owner, VideoState.PROCESSING, film=film.as_json(), plan=plan.as_json(), **fields)
@@ -94,7 +94,7 @@ def an_asset(video: Video, kind: str, name: str, path: str, content: bytes = b"c
 
 
 def kept_everywhere(video: Video) -> Video:
-    """The same film, with all its files in the bucket too."""
+    """The same video, with all its files in the bucket too."""
     folder = storage.film_folder(video.pk)
     video_folder.keep_source(storage.source(video.pk), storage.source(video.pk))
     for made in (*folder.glob("work/*"), *folder.glob("output/*")):
@@ -105,7 +105,7 @@ def kept_everywhere(video: Video) -> Video:
 def an_upload(
     content: bytes = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 64, name: str = "clip.mp4"
 ) -> TemporaryUploadedFile:
-    """A film as the upload handler hands it over."""
+    """A video as the upload handler hands it over."""
     film = UploadedFilm(name, "video/mp4")
     film.write(content)
     film.seek(0)
@@ -114,7 +114,7 @@ def an_upload(
 
 
 def a_film_file(path: Path, *, seconds: float = 2, size: str = "96x64", sound: bool = True) -> Path:
-    """A real film, made by ffmpeg."""
+    """A real video, made by ffmpeg."""
     command = [get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-y"]
     command += ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration={seconds}"]
     if sound:

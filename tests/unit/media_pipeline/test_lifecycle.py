@@ -1,4 +1,4 @@
-"""Steps begin and end, films get ready, fail, are cancelled and retried; each run twice."""
+"""Steps begin and end, videos get ready, fail, are cancelled and retried; each run twice."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -32,7 +32,7 @@ def jobs_of(video: Video) -> list[str]:
 
 
 def bury(video: Video, *, name: str, fate: str, message: str) -> None:
-    """Put a dead job of the film's present run into the ledger."""
+    """Put a dead job of the video's present run into the ledger."""
     job = Job.objects.filter(root_id=video.root_job, name=name).first()
     Job.objects.filter(pk=job.pk).update(state=JobState.DEAD, finished_at=timezone.now())
     JobError.objects.create(job=job, attempt=1, fate=fate, message=message)
@@ -40,7 +40,7 @@ def bury(video: Video, *, name: str, fate: str, message: str) -> None:
 
 @pytest.fixture
 def posts_to():
-    """Return a function that adds a webhook of the user's, for films that got ready where nothing is named."""
+    """Return a function that adds a webhook of the user's, for videos that got ready where nothing is named."""
 
     def add(user, *events):
         webhook, _ = webhook_events.add(

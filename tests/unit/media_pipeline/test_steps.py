@@ -1,4 +1,4 @@
-"""Each step on a real film, run twice: the same files, the same rows, nothing done again."""
+"""Each step on a real video, run twice: the same files, the same rows, nothing done again."""
 
 import re
 import subprocess

@@ -21,7 +21,7 @@ def a_video(owner, state=VideoState.QUEUED, **fields):
         fields.setdefault("progress", 100)
     return queries.add_video(
         Video(
-            owner=owner, state=state, title="My film", source=storage.SOURCE_NAME, root_job=uuid4(), **fields
+            owner=owner, state=state, title="My video", source=storage.SOURCE_NAME, root_job=uuid4(), **fields
         )
     )
 
@@ -143,14 +143,14 @@ def test_a_ready_video_can_be_watched_with_captions_in_every_height(as_user, ada
 
 
 def test_a_failed_video_says_why_and_can_be_tried_again(as_user, ada):
-    video = a_video(ada, VideoState.FAILED, error="The film has no picture.")
+    video = a_video(ada, VideoState.FAILED, error="The video has no picture.")
     browser = as_user(ada)
 
     page = browser.get(f"/videos/{video.pk}").text
     answer = browser.send(f"/videos/{video.pk}", action=f"/videos/{video.pk}/retry")
 
     video.refresh_from_db()
-    assert "The film has no picture." in page
+    assert "The video has no picture." in page
     assert answer.status_code == 302
     assert video.state == VideoState.QUEUED
 

@@ -15,13 +15,15 @@ SAMPLE = Path("media_pipeline") / "sample" / "offstage.mp4"
 
 
 class Command(BaseCommand):
-    """Sign up, verify, upload a film, watch it, print and check what came out."""
+    """Sign up, verify, upload a video, watch it, print and check what came out."""
 
-    help = "Against a running stack: sign up, verify, upload a film, watch it, print and check what came out."
+    help = (
+        "Against a running stack: sign up, verify, upload a video, watch it, print and check what came out."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take another film or another stack."""
+        """Take another video or another stack."""
         parser.add_argument(
             "--film", type=Path, default=settings.BASE_DIR / SAMPLE, help="default: the sample"
         )

@@ -13,7 +13,7 @@ from accounts.push.models import PushSubscription
 from celery_ledger.errors import Permanent, Transient
 from tests.push_server import Browser, PushService
 
-WORDS = ("Ready", "Your film is ready.", "/videos/1")
+WORDS = ("Ready", "Your video is ready.", "/videos/1")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_notification_arrives_and_only_the_browser_can_read_it(subscribed, ser
     assert path == "/device/1"
     assert json.loads(browser.read(body)) == {
         "title": "Ready",
-        "body": "Your film is ready.",
+        "body": "Your video is ready.",
         "path": "/videos/1",
     }
     assert b"Ready" not in body

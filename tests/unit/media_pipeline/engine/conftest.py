@@ -15,7 +15,7 @@ def folders():
 
 @pytest.fixture(scope="session")
 def film_path(tmp_path_factory) -> Callable[[str], Path]:
-    """Give the path of a film by its name in films.py."""
+    """Give the path of a video by its name in films.py."""
     folder = tmp_path_factory.mktemp("films")
 
     def find(name: str) -> Path:

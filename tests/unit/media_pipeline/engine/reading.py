@@ -37,7 +37,7 @@ def frames_of_pieces(source: Path, film: Film, plan: Plan, work: Path) -> list[s
 
 
 def frames_of_whole(source: Path, film: Film, plan: Plan) -> list[str]:
-    """Hash every frame that one encoder of the whole film would get."""
+    """Hash every frame that one encoder of the whole video would get."""
     whole = replace(plan, whole_stream=film.video_stream, chunks=(Chunk(0, 0, plan.frames),))
     return _hash(source, whole, whole.chunks[0])
 
@@ -74,7 +74,7 @@ def steady(source: Path, work: Path) -> tuple[Path, Film]:
 
 @dataclass(frozen=True)
 class Made:
-    """A film that went the whole way, without thumbnails and the like."""
+    """A video that went the whole way, without thumbnails and the like."""
 
     film: Film
     plan: Plan

@@ -76,7 +76,7 @@ def test_more_packets_or_frames_than_allowed_are_refused(film_path):
 def test_pictures_a_century_apart_are_too_long(tmp_path):
     far_apart(tmp_path / "source.mkv", 100 * 365 * 86_400)
 
-    with pytest.raises(Permanent, match="the film is too long"):
+    with pytest.raises(Permanent, match="the video is too long"):
         probe(tmp_path / "source.mkv", LIMITS)
 
 
@@ -86,7 +86,7 @@ def test_a_frame_every_68_years_is_too_long(tmp_path):
     rate = struct.pack("<II", 2**31 - 1, 1)
     source.write_bytes(patched(source.read_bytes(), b"strh", 28, rate))
 
-    with pytest.raises(Permanent, match="the film is too long"):
+    with pytest.raises(Permanent, match="the video is too long"):
         probe(source, LIMITS)
 
 

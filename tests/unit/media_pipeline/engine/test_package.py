@@ -30,7 +30,7 @@ OTHER_TEXTS = ("en.forced.vtt", "en.captions.vtt", "hsb.vtt", "pt-BR.vtt", "und.
 
 @pytest.fixture(scope="module")
 def made(film_path, tmp_path_factory):
-    """A film of 6 s in two chunks, two rungs, with sound and subtitles, all the way."""
+    """A video of 6 s in two chunks, two rungs, with sound and subtitles, all the way."""
     work = tmp_path_factory.mktemp("made")
     source = work / "source.mp4"
     ffmpeg(
@@ -203,7 +203,7 @@ PITCHES = [300, 500, 700, 900, 1100]
 
 @pytest.fixture(scope="module")
 def dubbed(tmp_path_factory):
-    """A film with five audio tracks, each a tone of its own, all the way."""
+    """A video with five audio tracks, each a tone of its own, all the way."""
     work = tmp_path_factory.mktemp("dubbed")
     source = work / "source.mkv"
     tones = [part for hertz in PITCHES for part in ("-f", "lavfi", "-i", f"sine={hertz}:d=6:r=48000")]

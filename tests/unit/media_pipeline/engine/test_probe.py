@@ -76,9 +76,9 @@ TEXTS = {
 NO_VIDEO = "this is not a video"
 HOSTILE = [
     (_random, NO_VIDEO),
-    (_headless, "the upload is incomplete: the film's index is missing"),
-    (_garbage_behind_an_index, "the film is broken: no picture of it can be decoded"),
-    (_unknown_codec, "the film uses an unsupported codec"),
+    (_headless, "the upload is incomplete: the video's index is missing"),
+    (_garbage_behind_an_index, "the video is broken: no picture of it can be decoded"),
+    (_unknown_codec, "the video uses an unsupported codec"),
     (_many_streams, "the file has too many streams"),
     (_sound_only, "there is no picture in this file"),
     (_cover_art, "there is no picture in this file"),
@@ -151,9 +151,9 @@ def test_too_many_bytes_are_refused_before_reading(film_path):
 
 
 def test_a_film_longer_than_the_limit_is_refused_whatever_its_header_says(film_path):
-    with pytest.raises(Permanent, match="the film is too long"):
+    with pytest.raises(Permanent, match="the video is too long"):
         probe(film_path("open_gop.mp4"), Limits(max_seconds=5))
-    with pytest.raises(Permanent, match="the film is too long"):
+    with pytest.raises(Permanent, match="the video is too long"):
         probe(film_path("long_sound.mp4"), Limits(max_seconds=5))
 
 

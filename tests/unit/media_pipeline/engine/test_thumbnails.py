@@ -95,7 +95,7 @@ def test_every_film_has_a_storyboard(film_path, tmp_path, name):
 
 
 def test_storyboard_pictures_belong_to_their_times(tmp_path):
-    """A film that grows brighter: 5 s of black, then grey, then white."""
+    """A video that grows brighter: 5 s of black, then grey, then white."""
     source = tmp_path / "source.ts"
     levels = (
         "-f",

@@ -1,4 +1,4 @@
-"""An installation that is given a bucket after it has films."""
+"""An installation that is given a bucket after it has videos."""
 
 import pytest
 from django.core.management import call_command
@@ -21,7 +21,7 @@ def test_what_only_this_machine_has_is_sent_once(bucket, owner, move, capsys):
     call_command("deposit_films")
 
     told = capsys.readouterr().out.splitlines()
-    assert [line for line in told if line.endswith("films sent")] == ["1 films sent", "0 films sent"]
+    assert [line for line in told if line.endswith("videos sent")] == ["1 videos sent", "0 videos sent"]
     assert bucket.objects() == objects
     assert len(objects) == 3
     move("another")
@@ -34,4 +34,4 @@ def test_without_a_bucket_nothing_is_sent(owner, capsys):
 
     call_command("deposit_films")
 
-    assert "0 films sent" in capsys.readouterr().out
+    assert "0 videos sent" in capsys.readouterr().out

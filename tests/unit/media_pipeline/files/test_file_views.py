@@ -173,7 +173,7 @@ def download(video, owner, change):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("end", ["logout", "deletion of the account", "deletion of the film", "nothing"])
+@pytest.mark.parametrize("end", ["logout", "deletion of the account", "deletion of the video", "nothing"])
 def test_a_download_is_cut_off_when_its_login_or_its_film_is_gone(owner, monkeypatch, end):
     monkeypatch.setattr(ranges, "ASKED_EVERY_SECONDS", -1)
     video = a_video(owner, VideoState.READY)
@@ -182,7 +182,7 @@ def test_a_download_is_cut_off_when_its_login_or_its_film_is_gone(owner, monkeyp
     change = {
         "logout": AuthToken.objects.all().delete,
         "deletion of the account": lambda: type(owner).objects.update(is_active=False),
-        "deletion of the film": video.delete,
+        "deletion of the video": video.delete,
         "nothing": lambda: None,
     }[end]
 

@@ -213,7 +213,9 @@ def test_without_a_bucket_nothing_is_asked_for_and_no_client_is_loaded(owner):
     assert video_folder.lend(made / "missing") == made / "missing"
     assert video_folder.forget(made) == 0
     asked = "import sys, django; django.setup(); "
-    asked += "from media_pipeline.files import storage; print('boto3' in sys.modules, 'storages' in sys.modules)"
+    asked += (
+        "from media_pipeline.files import storage; print('boto3' in sys.modules, 'storages' in sys.modules)"
+    )
     told = subprocess.run(
         [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""Server-sent events: the film now, after each change, and an end."""
+"""Server-sent events: the video now, after each change, and an end."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def listen(video, owner, *changes, **headers):
-    """Return the events of a film while `changes` happen to it, one after each event."""
+    """Return the events of a video while `changes` happen to it, one after each event."""
     _, token = AuthToken.objects.create(owner)
     left = list(changes)
 

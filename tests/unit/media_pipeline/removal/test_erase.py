@@ -1,4 +1,4 @@
-"""Removal: of one film, of all of a user's."""
+"""Removal: of one video, of all of a user's."""
 
 import pytest
 from django.conf import settings

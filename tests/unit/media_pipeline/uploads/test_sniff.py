@@ -1,4 +1,4 @@
-"""What is surely no film, by its first bytes."""
+"""What is surely no video, by its first bytes."""
 
 import pytest
 

@@ -84,7 +84,7 @@ def test_a_film_that_turns_out_too_large_is_stopped_and_removed(settings):
 
 @pytest.mark.parametrize("names", [("file", "file"), ("poster",)])
 def test_there_is_one_file_in_one_field(names):
-    with pytest.raises(UnusableUpload, match="one film"):
+    with pytest.raises(UnusableUpload, match="one video"):
         parse(body_of(*((name, b"\x00") for name in names)))
 
 
@@ -116,9 +116,9 @@ from pathlib import Path
 settings.UPLOAD_FOLDER = Path(sys.argv[1])
 from tests.unit.media_pipeline.uploads.test_upload_handler import Endless, parse
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-film = parse(Endless(300), length=300 * 1024 * 1024)["file"]
-print(film.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-film.close()
+video = parse(Endless(300), length=300 * 1024 * 1024)["file"]
+print(video.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+video.close()
 """
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, timeout=100

@@ -1,4 +1,4 @@
-"""A film through our steps, two chunks at a time, beside one plain ffmpeg that does the same alone.
+"""A video through our steps, two chunks at a time, beside one plain ffmpeg that does the same alone.
 
 Both decode once, make the same sizes with the same encoder settings, and end with HLS and MP4 files. The plain
 one uses as many threads as it likes; ours is the sum of probe, cut, encode, audio and package, as jobs do them.
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _film(path: Path) -> Path:
-    """Make a film with moving detail and sound."""
+    """Make a video with moving detail and sound."""
     picture = f"testsrc2=size=1920x1080:rate=30:duration={FILM_SECONDS},noise=alls=12:allf=t"
     sound = f"sine=frequency=440:duration={FILM_SECONDS}"
     encoder = ("-c:v", "libx264", "-preset", "ultrafast", "-b:v", "8M", "-c:a", "aac")
