@@ -41,7 +41,7 @@ class BadToken(Refused):
     """A mailed token that is unknown, used or too old; which of them is not told."""
 
     def __init__(self) -> None:
-        super().__init__("This link is not valid, was used already, or is too old.", field="token")
+        super().__init__("This link is invalid, already used or expired.", field="token")
 
 
 class WrongPassword(Refused):
@@ -55,14 +55,14 @@ class CodeRequired(Refused):
     """The password is right, and the account asks for a code as well."""
 
     def __init__(self) -> None:
-        super().__init__("A code of your authenticator app is required.", field="code")
+        super().__init__("A code from your authenticator app is required.", field="code")
 
 
 class WrongCode(Refused):
     """A code of the authenticator app, or a recovery code, that is wrong, too old or used already."""
 
     def __init__(self) -> None:
-        super().__init__("Wrong code, or one that was used already.", field="code")
+        super().__init__("Wrong code, or a code that was already used.", field="code")
 
 
 class TwoFactorState(Conflict):
@@ -88,14 +88,14 @@ class BadWebhook(Refused):
     """An address that no event could or may be posted to."""
 
     def __init__(self) -> None:
-        super().__init__("A public https address, please.", field="url")
+        super().__init__("Enter a public https:// URL.", field="url")
 
 
 class TooManyWebhooks(Conflict):
     """The user has as many webhooks as a user may have."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} webhooks, and may not have more. Delete one first.")
+        super().__init__(f"You have {limit} webhooks, the maximum. Delete one first.")
 
 
 class ReceiverGone(Exception):

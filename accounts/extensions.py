@@ -36,6 +36,6 @@ def load(path: str) -> Callable[..., Any]:
     module, _, name = path.partition(":")
     found = getattr(import_module(module), name, None)
     if not callable(found):
-        raise ImportError(f"{path} is no function")  # noqa: TRY004 - the name leads nowhere, as above
+        raise ImportError(f"{path} is not a function")  # noqa: TRY004 - the name leads nowhere, as above
     function: Callable[..., Any] = found
     return function

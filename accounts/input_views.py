@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from accounts.models import User
 
 NOTHING = OpenApiResponse(description="Done")
-LIMITED = OpenApiResponse(description="Too many tries; see Retry-After")
+LIMITED = OpenApiResponse(description="Too many requests; see Retry-After")
 
 
 class Door(generics.GenericAPIView[Any]):

@@ -220,7 +220,9 @@ def _replayed(kept: IdempotencyKey, exists: Callable[[str], bool] | None) -> Htt
     # Not Unreadable: under another SECRET_KEY the payload's fingerprint is another one, which was refused before.
     body = sealing.unseal(kept.body)
     if exists is not None and not exists(json.loads(body)["id"]):
-        raise Refused("What the first request with this Idempotency-Key made was deleted.", status=410)
+        raise Refused(
+            "The resource that the first request with this Idempotency-Key created was deleted.", status=410
+        )
     answer = HttpResponse(body, status=kept.status, content_type="application/json")
     answer.headers[REPLAYED] = "true"
     if kept.location:

@@ -18,7 +18,7 @@ class TooLarge(APIException):
     status_code = 413
 
     def __init__(self) -> None:
-        super().__init__(f"A body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
+        super().__init__(f"The request body exceeds {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
 
 
 class Json(JSONParser):

@@ -11,7 +11,7 @@ from rest_framework.serializers import Serializer
 type_of_json = dict[str, Any]
 
 ERRORS = {
-    "400": "What was sent is at fault",
+    "400": "Invalid request",
     "401": "Not logged in",
     "403": "Not allowed",
     "404": "Not found, or someone else's",

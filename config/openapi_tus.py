@@ -22,7 +22,7 @@ _WHY = {
     "423": "Another request is writing to the upload",
     "429": "As many uploads without a video as one may have; see Retry-After",
     "460": "The checksum does not match; nothing of the request is kept",
-    "507": "No room for the video",
+    "507": "No storage left for the video",
 }
 
 

@@ -16,7 +16,7 @@ class NoRoom(Refused):
     status = 507
 
     def __init__(self) -> None:
-        super().__init__("The server has no room for this video.")
+        super().__init__("The server has no storage left for this video.")
 
 
 class TooManyVideos(TooMany):
@@ -56,7 +56,9 @@ class TooManyTracks(Refused):
     """The video has as many text tracks as it may have."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"A video may have {limit} text tracks. Remove one first.", field="subtitles")
+        super().__init__(
+            f"The video has {limit} text tracks, the maximum. Remove one first.", field="subtitles"
+        )
 
 
 class NoSuchTrack(NotFound):
@@ -70,7 +72,7 @@ class TooManyStreams(TooMany):
     """The user has as many event streams open as one may have."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} event streams open, and may not have more.", retry_after=5)
+        super().__init__(f"You have {limit} event streams open, the maximum.", retry_after=5)
 
 
 # Resumable uploads, with the statuses that tus 1.0 and its servers give.
@@ -117,7 +119,7 @@ class CutOff(Refused):
     status = 408
 
     def __init__(self) -> None:
-        super().__init__("The body broke off. Ask for the offset, and go on from there.")
+        super().__init__("The request body ended early. Request the offset and continue from there.")
 
 
 class UnknownUpload(Refused):

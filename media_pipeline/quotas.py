@@ -24,7 +24,7 @@ def refuse_over_quota(owner_id: UUID, added_bytes: int) -> None:
     videos, stored_bytes = queries.stored(owner_id)
     if settings.VIDEOS_PER_USER is not None and videos >= settings.VIDEOS_PER_USER:
         raise QuotaUsedUp(
-            f"You have {videos} videos, and may have {settings.VIDEOS_PER_USER}. Delete one first."
+            f"You have {videos} videos; the maximum is {settings.VIDEOS_PER_USER}. Delete one first."
         )
     limit = settings.VIDEO_BYTES_PER_USER
     if limit is not None and stored_bytes + added_bytes > limit:

@@ -50,7 +50,7 @@ class Videos(OwnVideos):
             202: VideoSerializer,
             410: OpenApiResponse(description="The file of the upload is lost"),
             503: OpenApiResponse(description="The store of files does not answer; nothing was kept"),
-            507: OpenApiResponse(description="No room for the video"),
+            507: OpenApiResponse(description="No storage left for the video"),
         },
     )
     @idempotent

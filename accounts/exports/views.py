@@ -27,9 +27,9 @@ from api.schema import LOCATION
 PARTS = {
     (200, "application/zip"): OpenApiTypes.BINARY,
     (206, "application/zip"): OpenApiTypes.BINARY,
-    304: OpenApiResponse(description="The copy that the client has is good"),
-    412: OpenApiResponse(description="The copy that the client has a part of is another one"),
-    416: OpenApiResponse(description="There are no such bytes"),
+    304: OpenApiResponse(description="Not modified"),
+    412: OpenApiResponse(description="Precondition failed: the file has changed"),
+    416: OpenApiResponse(description="Range not satisfiable"),
 }
 
 

@@ -59,7 +59,7 @@ class OwnSession(generics.GenericAPIView[ActiveLogin]):
         return Response(status=204)
 
 
-UNVERIFIED = OpenApiResponse(description="The address was never proven")
+UNVERIFIED = OpenApiResponse(description="The email address is not verified")
 
 
 class Login(OpenDoor):

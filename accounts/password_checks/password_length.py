@@ -18,7 +18,7 @@ class MaximumLengthValidator:
         """Raise ValidationError for a longer password."""
         if len(password) > self.max_length:
             raise ValidationError(
-                f"This password is too long. It may have {self.max_length} characters.",
+                f"This password is too long. It must contain at most {self.max_length} characters.",
                 code="password_too_long",
             )
 

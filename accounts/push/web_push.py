@@ -34,7 +34,7 @@ def check(endpoint: str, p256dh: str, auth: str) -> None:
     try:
         public_http.refuse_private(endpoint, settings.PUSH_PRIVATE_ORIGINS)
     except (public_http.PrivateAddress, ValueError):
-        raise BadSubscription("A public https address, please.", field="endpoint") from None
+        raise BadSubscription("Enter a public https:// URL.", field="endpoint") from None
     try:
         EllipticCurvePublicKey.from_encoded_point(SECP256R1(), _decode(p256dh))
     except (ValueError, UnsupportedAlgorithm):

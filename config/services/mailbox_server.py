@@ -133,7 +133,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def _loopback(text: str) -> str:
     # It asks nobody for a password and shows what it gets: not for a network.
     if not ipaddress.ip_address(text).is_loopback:
-        raise argparse.ArgumentTypeError(f"{text} is no loopback address")
+        raise argparse.ArgumentTypeError(f"{text} is not a loopback address")
     return text
 
 

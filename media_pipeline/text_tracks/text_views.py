@@ -51,7 +51,7 @@ class TextFile(BaseParser):
         limit = settings.VIDEO_SUBTITLES_MAX_BYTES
         body: bytes = stream.read(limit + 1)
         if len(body) > limit:
-            raise TooLarge(f"A text track may have {limit} bytes.")
+            raise TooLarge(f"The text track exceeds {limit} bytes.")
         return {"file": body}
 
 

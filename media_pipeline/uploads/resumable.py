@@ -44,7 +44,7 @@ class Checksum:
 def begin(owner: Any, length_bytes: int, metadata: str, now: datetime) -> Upload:
     """Make an empty upload that will have so many bytes. Raises TooLarge, TooManyUploads."""
     if length_bytes > settings.VIDEO_MAX_BYTES:
-        raise TooLarge(f"A video may have {settings.VIDEO_MAX_BYTES} bytes.")
+        raise TooLarge(f"The video exceeds {settings.VIDEO_MAX_BYTES} bytes.")
     leftovers.tidy_this_machine()
     upload = Upload(
         id=uuid4(),
@@ -166,7 +166,7 @@ class _Growth:
 
     async def finish(self) -> Upload:
         if self._checksum and self._hash and self._hash.digest() != self._checksum.digest:
-            raise WrongChecksum("The checksum does not match; nothing of this request is kept.")
+            raise WrongChecksum("Checksum mismatch. Nothing of this request was kept.")
         await self._save()
         if self._upload.is_whole:
             log.info("upload_completed", upload_id=str(self._upload.pk), bytes=self._upload.length_bytes)
@@ -209,13 +209,13 @@ def _refuse_what_does_not_fit(upload: Upload, size_bytes: int, offset_bytes: int
     if size_bytes < upload.offset_bytes:
         raise UploadGone(storage.LOST)
     if upload.offset_bytes != offset_bytes:
-        raise WrongOffset(f"The upload has {upload.offset_bytes} bytes: go on from there.")
+        raise WrongOffset(f"The upload has {upload.offset_bytes} bytes. Continue from this offset.")
     if offset_bytes + announced > upload.length_bytes:
         raise _more_than(upload)
 
 
 def _more_than(upload: Upload) -> TooLarge:
-    return TooLarge(f"The upload was to have {upload.length_bytes} bytes.")
+    return TooLarge(f"The upload exceeds its declared length of {upload.length_bytes} bytes.")
 
 
 def _remove(upload_id: UUID) -> bool:

@@ -39,13 +39,13 @@ def method_of(request: HttpRequest) -> str:
 def refuse_another_version(request: HttpRequest) -> None:
     """Raise Refused unless the request speaks our version of the protocol."""
     if request.headers.get("Tus-Resumable") != VERSION:
-        raise Refused(f"Tus-Resumable: {VERSION} is the version that is spoken here.", status=412)
+        raise Refused(f"Tus-Resumable: only version {VERSION} is supported.", status=412)
 
 
 def refuse_another_type(request: HttpRequest) -> None:
     """Raise Refused unless the body is said to be bytes of an upload."""
     if request.content_type != CONTENT_TYPE:
-        raise Refused(f"Content-Type: {CONTENT_TYPE} is the type that is read here.", status=415)
+        raise Refused(f"Content-Type must be {CONTENT_TYPE}.", status=415)
 
 
 def refuse_unsupported(request: HttpRequest) -> None:
@@ -74,7 +74,7 @@ def length(request: HttpRequest) -> int:
     """Return how many bytes the upload will have; no fewer than come along."""
     found = _number(request, "Upload-Length")
     if found < (announced_bytes(request) or 0):
-        raise Refused("Upload-Length: more bytes than that come along.", status=413)
+        raise Refused("Upload-Length: the request body is longer than this.", status=413)
     return found
 
 
@@ -104,7 +104,7 @@ def checksum(request: HttpRequest) -> Checksum | None:
         raise Refused(f"Upload-Checksum: one of {', '.join(ALGORITHMS)}, and the checksum in base64.")
     digest = _decoded(encoded, "Upload-Checksum")
     if len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
-        raise Refused(f"Upload-Checksum: this is no {algorithm}.")
+        raise Refused(f"Upload-Checksum: not a valid {algorithm} checksum.")
     return Checksum(algorithm, digest)
 
 
@@ -127,4 +127,4 @@ def _decoded(encoded: str, name: str) -> bytes:
     try:
         return b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused(f"{name}: this is no base64.") from error
+        raise Refused(f"{name}: not valid base64.") from error

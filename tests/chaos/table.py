@@ -1,4 +1,4 @@
-"""The table, as it stands in the README."""
+"""The table of faults by kind, as it stands in docs/faults.md."""
 
 import sys
 from collections.abc import Iterable

@@ -111,7 +111,7 @@ def test_a_file_that_is_too_large_is_refused(owner, video, settings):
 
     answer = put(owner, video, VTT + "\n" * 100)
 
-    assert (answer.status_code, answer.json()) == (413, {"detail": "A text track may have 100 bytes."})
+    assert (answer.status_code, answer.json()) == (413, {"detail": "The text track exceeds 100 bytes."})
 
 
 def test_a_form_around_the_file_is_refused(owner, video):
