@@ -1,4 +1,4 @@
-"""What the doors of this app's API have in common."""
+"""What the views of this app's API have in common."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ NOTHING = OpenApiResponse(description="Done")
 LIMITED = OpenApiResponse(description="Too many requests; see Retry-After")
 
 
-class Door(generics.GenericAPIView[Any]):
+class InputView(generics.GenericAPIView[Any]):
     """A view whose input is its serializer."""
 
     def sent(self, request: Request) -> dict[str, Any]:
@@ -23,13 +23,13 @@ class Door(generics.GenericAPIView[Any]):
         return cast(dict[str, Any], serializer.validated_data)
 
 
-class OpenDoor(Door):
-    """One for people who are not logged in; a stale token or cookie does not shut it."""
+class PublicInputView(InputView):
+    """One for clients that are not logged in; a stale token or cookie is ignored."""
 
     permission_classes = (AllowAny,)
     authentication_classes = ()
 
 
-def asker(request: Request) -> User:
-    """Return the user who asks; the permission classes let nobody else come here."""
+def current_user(request: Request) -> User:
+    """Return the request's user; the permission classes refuse anonymous requests."""
     return cast(User, request.user)

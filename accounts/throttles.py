@@ -10,6 +10,6 @@ class SignupThrottle(AddressThrottle):
 
 
 class MailThrottle(AddressThrottle):
-    """Wishes for a mail to an address of the asker's choice."""
+    """Wishes for a mail to an address of the client's choice."""
 
     scope = "password_reset"

@@ -12,7 +12,7 @@ from rest_framework.serializers import BaseSerializer
 
 from accounts import profile, projects, queries
 from accounts.account_deletion import deletion
-from accounts.input_views import LIMITED, Door, asker
+from accounts.input_views import LIMITED, InputView, current_user
 from accounts.models import Project
 from accounts.progress_responses import started
 from accounts.serializers import AccountOut, PasswordIn, ProjectOut, StartedOut
@@ -21,7 +21,7 @@ from api.pagination import NewestFirst
 from api.schema import LOCATION
 
 
-class Account(Door):
+class Account(InputView):
     """The user who asks."""
 
     serializer_class = AccountOut
@@ -36,7 +36,7 @@ class Account(Door):
         """Change the name."""
         serializer = self.get_serializer(request.user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        user = asker(request)
+        user = current_user(request)
         changed = profile.rename(user, serializer.validated_data.get("name", user.name))
         return Response(self.get_serializer(changed).data)
 
@@ -51,7 +51,7 @@ class Account(Door):
         sent = PasswordIn(data=request.data)
         sent.is_valid(raise_exception=True)
         password = sent.validated_data["password"]
-        begun = deletion.request_deletion(cast(HttpRequest, request), asker(request), password)
+        begun = deletion.request_deletion(cast(HttpRequest, request), current_user(request), password)
         return started(request, "accounts:deletion", begun)
 
 
@@ -64,8 +64,8 @@ class Projects(generics.ListCreateAPIView[Project]):
     made_can_be_deleted = True
 
     def get_queryset(self) -> QuerySet[Project]:
-        """Return the asker's projects."""
-        return queries.projects_of(asker(self.request).pk)
+        """Return the user's projects."""
+        return queries.projects_of(current_user(self.request).pk)
 
     @idempotent
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]  # may be a replay
@@ -73,8 +73,8 @@ class Projects(generics.ListCreateAPIView[Project]):
         return super().post(request, *args, **kwargs)
 
     def perform_create(self, serializer: BaseSerializer[Project]) -> None:
-        """Create it for the asker."""
-        serializer.instance = projects.add(asker(self.request), serializer.validated_data["name"])
+        """Create it for the user."""
+        serializer.instance = projects.add(current_user(self.request), serializer.validated_data["name"])
 
 
 class OwnProject(generics.RetrieveUpdateDestroyAPIView[Project]):
@@ -86,8 +86,8 @@ class OwnProject(generics.RetrieveUpdateDestroyAPIView[Project]):
     http_method_names = ("get", "patch", "delete", "head", "options")
 
     def get_queryset(self) -> QuerySet[Project]:
-        """Return the asker's projects."""
-        return queries.projects_of(asker(self.request).pk)
+        """Return the user's projects."""
+        return queries.projects_of(current_user(self.request).pk)
 
     def perform_update(self, serializer: BaseSerializer[Project]) -> None:
         """Change the name, where one was sent."""

@@ -80,7 +80,7 @@ class LedgerApp(Celery):
         """Enqueue a task by name: the choke point of every way to ask for one.
 
         Raises Undeclared for an unknown name and TypeError for wrong arguments, through the whole canvas,
-        in the asker's traceback and not minutes later in a worker.
+        in the caller's traceback and not minutes later in a worker.
         """
         args, kwargs = args or (), kwargs or {}
         signatures.check_call(self, name, args, kwargs)

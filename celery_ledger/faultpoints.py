@@ -16,7 +16,7 @@ from pathlib import Path
 
 #: Every point there is, with what has just happened there.
 POINTS = {
-    "enqueue.written": "the job is written, the asker's transaction is open",
+    "enqueue.written": "the job is written, the caller's transaction is open",
     "relay.taken": "the relay has marked a batch as published, and sent none of it",
     "relay.sent": "a batch is with the broker",
     "run.delivered": "a message has come, its job is not claimed",

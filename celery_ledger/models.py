@@ -27,7 +27,7 @@ class Job(models.Model):
         default=dict, help_text="callbacks, errbacks, chain and chord of the Celery message."
     )
     headers = models.JSONField(
-        default=dict, help_text="The Celery message's headers, as the asker wrote them."
+        default=dict, help_text="The Celery message's headers, as the caller wrote them."
     )
 
     run_at = models.DateTimeField(db_default=Now())

@@ -15,7 +15,7 @@ from accounts import queries
 from accounts.exports import export
 from accounts.exports.models import Export, ExportState
 from accounts.exports.serializers import ExportOut
-from accounts.input_views import asker
+from accounts.input_views import current_user
 from accounts.logins import active_logins
 from accounts.logins.login_watch import watch
 from accounts.progress_responses import started, status_of
@@ -41,8 +41,8 @@ class Exports(generics.GenericAPIView[Export]):
     made_can_be_deleted = True
 
     def get_queryset(self) -> QuerySet[Export]:
-        """Return the asker's exports."""
-        return queries.exports_of(asker(self.request).pk)
+        """Return the user's exports."""
+        return queries.exports_of(current_user(self.request).pk)
 
     @extend_schema(
         operation_id="account_export",
@@ -53,7 +53,7 @@ class Exports(generics.GenericAPIView[Export]):
     @idempotent
     def post(self, request: Request) -> Response:
         """Begin to write a ZIP of all that is stored about you."""
-        return started(request, "accounts:export", export.request_export(asker(request)))
+        return started(request, "accounts:export", export.request_export(current_user(request)))
 
 
 class OwnExport(generics.GenericAPIView[Export]):
@@ -64,8 +64,8 @@ class OwnExport(generics.GenericAPIView[Export]):
     lookup_field = "id"
 
     def get_queryset(self) -> QuerySet[Export]:
-        """Return the asker's exports."""
-        return queries.exports_of(asker(self.request).pk)
+        """Return the user's exports."""
+        return queries.exports_of(current_user(self.request).pk)
 
     @extend_schema(operation_id="account_export_retrieve")
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
@@ -78,8 +78,8 @@ class ExportArchive(OwnExport):
     """The ZIP of an export."""
 
     def get_queryset(self) -> QuerySet[Export]:
-        """Return the asker's exports that are ready."""
-        return queries.ready_exports_of(asker(self.request).pk)
+        """Return the user's exports that are ready."""
+        return queries.ready_exports_of(current_user(self.request).pk)
 
     @extend_schema(operation_id="account_export_archive", responses=PARTS)
     def get(self, request: Request, id: str) -> HttpResponseBase:  # type: ignore[override]  # noqa: A002

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import queries
-from accounts.input_views import LIMITED, NOTHING, OpenDoor, asker
+from accounts.input_views import LIMITED, NOTHING, PublicInputView, current_user
 from accounts.logins import active_logins, login
 from accounts.logins.models import ActiveLogin
 from accounts.logins.serializers import ActiveLoginOut, LoginIn, LoginOut
@@ -27,8 +27,8 @@ class Sessions(generics.ListAPIView[ActiveLogin]):
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[ActiveLogin]:
-        """Return the asker's logins."""
-        return queries.living_logins_of(asker(self.request).pk, timezone.now())
+        """Return the user's logins."""
+        return queries.living_logins_of(current_user(self.request).pk, timezone.now())
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Return the context, with the login that the request came with."""
@@ -49,8 +49,8 @@ class OwnSession(generics.GenericAPIView[ActiveLogin]):
     lookup_field = "id"
 
     def get_queryset(self) -> QuerySet[ActiveLogin]:
-        """Return the asker's logins."""
-        return queries.logins_of(asker(self.request).pk)
+        """Return the user's logins."""
+        return queries.logins_of(current_user(self.request).pk)
 
     @extend_schema(operation_id="account_sessions_destroy", responses={204: NOTHING})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's word
@@ -62,7 +62,7 @@ class OwnSession(generics.GenericAPIView[ActiveLogin]):
 UNVERIFIED = OpenApiResponse(description="The email address is not verified")
 
 
-class Login(OpenDoor):
+class Login(PublicInputView):
     """Logging in."""
 
     serializer_class = LoginIn

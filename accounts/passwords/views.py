@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import throttles
-from accounts.input_views import LIMITED, Door, OpenDoor, asker
+from accounts.input_views import LIMITED, InputView, PublicInputView, current_user
 from accounts.logins import active_logins
 from accounts.passwords import password_change, password_reset
 from accounts.passwords.serializers import NewPasswordIn, PasswordChangeIn
@@ -19,7 +19,7 @@ from api.idempotency import idempotent, idempotent_after
 from api.throttle import client_address
 
 
-class PasswordReset(OpenDoor):
+class PasswordReset(PublicInputView):
     """A forgotten password."""
 
     serializer_class = AddressIn
@@ -34,7 +34,7 @@ class PasswordReset(OpenDoor):
         return Response({"detail": detail}, status=status.HTTP_202_ACCEPTED)
 
 
-class PasswordResetConfirm(OpenDoor):
+class PasswordResetConfirm(PublicInputView):
     """The new password."""
 
     serializer_class = NewPasswordIn
@@ -52,7 +52,7 @@ class PasswordResetConfirm(OpenDoor):
         return Response({"detail": "Your password is set. You can log in now."})
 
 
-class Password(Door):
+class Password(InputView):
     """The password of the user who asks."""
 
     serializer_class = PasswordChangeIn
@@ -64,10 +64,10 @@ class Password(Door):
         kept = active_logins.login_id_of(request, request.auth)
         password_change.change(
             cast(HttpRequest, request),
-            asker(request),
+            current_user(request),
             (sent["password"], sent["new_password"]),
             kept,
             timezone.now(),
         )
-        active_logins.keep_session(request, asker(request), kept)
+        active_logins.keep_session(request, current_user(request), kept)
         return Response({"detail": "Your password is changed. Every other session and token has ended."})

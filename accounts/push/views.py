@@ -8,13 +8,13 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.input_views import NOTHING, Door, asker
+from accounts.input_views import NOTHING, InputView, current_user
 from accounts.push import push_notifications, web_push
 from accounts.push.serializers import PushEndpoint, PushKeyOut, PushSubscriptionIn
 from api.idempotency import idempotent
 
 
-class PushSubscriptions(Door):
+class PushSubscriptions(InputView):
     """Browsers that take notifications."""
 
     serializer_class = PushSubscriptionIn
@@ -25,7 +25,7 @@ class PushSubscriptions(Door):
         """Send notifications to this browser."""
         sent = self.sent(request)
         keys = sent["keys"]
-        push_notifications.subscribe(asker(request), sent["endpoint"], keys["p256dh"], keys["auth"])
+        push_notifications.subscribe(current_user(request), sent["endpoint"], keys["p256dh"], keys["auth"])
         return Response({"endpoint": sent["endpoint"]}, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -37,7 +37,7 @@ class PushSubscriptions(Door):
         """Send this browser nothing any more."""
         sent = PushEndpoint(data=request.data)
         sent.is_valid(raise_exception=True)
-        push_notifications.unsubscribe(asker(request), sent.validated_data["endpoint"])
+        push_notifications.unsubscribe(current_user(request), sent.validated_data["endpoint"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import throttles
-from accounts.input_views import OpenDoor
+from accounts.input_views import PublicInputView
 from accounts.models import User
 from accounts.serializers import AddressIn, DetailOut, TokenIn
 from accounts.signup import registration
@@ -15,7 +15,7 @@ from accounts.signup.serializers import SignupIn, SignupOut
 from api.idempotency import idempotent, idempotent_after
 
 
-class Signup(OpenDoor):
+class Signup(PublicInputView):
     """Signing up."""
 
     serializer_class = SignupIn
@@ -36,7 +36,7 @@ class Signup(OpenDoor):
         return Response(body, status=status.HTTP_201_CREATED)
 
 
-class VerifyEmail(OpenDoor):
+class VerifyEmail(PublicInputView):
     """Proving an address."""
 
     serializer_class = TokenIn
@@ -49,7 +49,7 @@ class VerifyEmail(OpenDoor):
         return Response({"detail": "Your address is verified. You can log in now."})
 
 
-class ResendVerification(OpenDoor):
+class ResendVerification(PublicInputView):
     """Another verification mail."""
 
     serializer_class = AddressIn

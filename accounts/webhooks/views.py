@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import queries
-from accounts.input_views import NOTHING, asker
+from accounts.input_views import NOTHING, current_user
 from accounts.webhooks import webhook_events
 from accounts.webhooks.models import Webhook
 from accounts.webhooks.serializers import WebhookIn, WebhookMadeOut, WebhookOut
@@ -24,8 +24,8 @@ class Webhooks(generics.ListAPIView[Webhook]):
     made_can_be_deleted = True
 
     def get_queryset(self) -> QuerySet[Webhook]:
-        """Return the asker's webhooks."""
-        return queries.webhooks_of(asker(self.request).pk)
+        """Return the user's webhooks."""
+        return queries.webhooks_of(current_user(self.request).pk)
 
     @extend_schema(
         operation_id="webhooks_create",
@@ -47,7 +47,7 @@ class Webhooks(generics.ListAPIView[Webhook]):
         sent = WebhookIn(data=request.data)
         sent.is_valid(raise_exception=True)
         webhook, secret = webhook_events.add(
-            asker(request), sent.validated_data["url"], sent.validated_data["events"]
+            current_user(request), sent.validated_data["url"], sent.validated_data["events"]
         )
         shown = {**WebhookOut(webhook).data, "secret": secret}
         return Response(shown, status=status.HTTP_201_CREATED)
@@ -61,8 +61,8 @@ class OwnWebhook(generics.DestroyAPIView[Webhook]):
     lookup_field = "id"
 
     def get_queryset(self) -> QuerySet[Webhook]:
-        """Return the asker's webhooks."""
-        return queries.webhooks_of(asker(self.request).pk)
+        """Return the user's webhooks."""
+        return queries.webhooks_of(current_user(self.request).pk)
 
     @extend_schema(responses={204: NOTHING})
     def delete(self, request: Request, *args: object, **kwargs: object) -> Response:

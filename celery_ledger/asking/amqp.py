@@ -153,7 +153,7 @@ def enqueue_message(  # noqa: PLR0913 - Celery's signature, and the ledger's opt
     )
     for word in ("argsrepr", "kwargsrepr"):
         own_headers[word] = storable(own_headers.get(word) or "")  # Celery leaves a NUL among bytes as it is.
-    # Others put their context (trace, request) into the headers here: it is the asker's, not the relay's.
+    # Others put their context (trace, request) into the headers here: it is the caller's, not the relay's.
     before_task_publish.send(
         sender=name, body=(args, kwargs, canvas), headers=own_headers, properties=_properties
     )

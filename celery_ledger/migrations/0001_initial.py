@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                     ('args', models.JSONField(default=list)),
                     ('kwargs', models.JSONField(default=dict)),
                     ('canvas', models.JSONField(default=dict, help_text='callbacks, errbacks, chain and chord of the Celery message.')),
-                    ('headers', models.JSONField(default=dict, help_text="The Celery message's headers, as the asker wrote them.")),
+                    ('headers', models.JSONField(default=dict, help_text="The Celery message's headers, as the caller wrote them.")),
                     ('run_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                     ('attempts', models.PositiveIntegerField(default=0)),
                     ('max_attempts', models.PositiveIntegerField()),

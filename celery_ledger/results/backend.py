@@ -176,7 +176,7 @@ class LedgerBackend(BaseBackend):
         raise _no_groups("delete", group_id)
 
     def apply_chord(self, header_result_args: tuple[str, list[Any]], body: Any, **_options: Any) -> None:
-        """Keep the chord's body, in the asker's transaction, before its header is asked for."""
+        """Keep the chord's body, in the caller's transaction, before its header is asked for."""
         signatures.check_tree(current_app, body, gets_result=True)
         group_id, header = header_result_args
         chords.open_chord(group_id, dict(body), header)
