@@ -116,7 +116,7 @@ def forget_expired(now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request's hold on its key: asker, operation, key and the fingerprints of its payload."""
+    """One request's hold on its key: client, operation, key and the fingerprints of its payload."""
 
     owner: str
     operation: str

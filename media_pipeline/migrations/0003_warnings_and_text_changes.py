@@ -51,4 +51,14 @@ class Migration(migrations.Migration):
             model_name='textchange',
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['subtitles', 'captions', 'forced'])), name='text_change_kind_known'),
         ),
+        migrations.AlterField(
+            model_name='asset',
+            name='path',
+            field=models.CharField(help_text="Below the video's output folder", max_length=300),
+        ),
+        migrations.AlterField(
+            model_name='video',
+            name='source',
+            field=models.CharField(blank=True, help_text="Name in the video's folder; empty: erased", max_length=200),
+        ),
     ]

@@ -46,8 +46,8 @@ async def _create(request: HttpRequest) -> HttpResponse:
     tus_headers.refuse_unsupported(request)
     if tus_headers.has_body(request):
         tus_headers.refuse_another_type(request)
-    asker = await caller(request)
-    owner = asker.user
+    client = await caller(request)
+    owner = client.user
     checksum = tus_headers.checksum(request)
     answer = await _begin(request, owner, tus_headers.length(request), tus_headers.metadata(request))
     upload_id = UUID(json.loads(answer.content)["id"])
@@ -55,7 +55,7 @@ async def _create(request: HttpRequest) -> HttpResponse:
     if upload is None:  # a repetition, and what it made the first time is gone
         return answer
     if tus_headers.has_body(request) and REPLAYED not in answer.headers:
-        upload = await _take_first_bytes(request, asker, upload, checksum)
+        upload = await _take_first_bytes(request, client, upload, checksum)
     return _with(answer, upload)
 
 
@@ -74,10 +74,10 @@ async def _show(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - 
 async def _add(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - the path's word
     """Take the upload's next bytes."""
     tus_headers.refuse_another_type(request)
-    asker = await caller(request)
+    client = await caller(request)
     offset, checksum = tus_headers.offset(request), tus_headers.checksum(request)
-    upload = await lent(resumable.find)(asker.user.pk, id, timezone.now())
-    return _with(_empty(204), await _append(request, asker, upload, offset, checksum))
+    upload = await lent(resumable.find)(client.user.pk, id, timezone.now())
+    return _with(_empty(204), await _append(request, client, upload, offset, checksum))
 
 
 async def _end(request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - the path's word
@@ -146,10 +146,10 @@ def _begin(request: HttpRequest, owner: User, length: int, metadata: str) -> Htt
 
 
 async def _take_first_bytes(
-    request: HttpRequest, asker: Caller, upload: Upload, checksum: resumable.Checksum | None
+    request: HttpRequest, client: Caller, upload: Upload, checksum: resumable.Checksum | None
 ) -> Upload:
     try:
-        return await _append(request, asker, upload, 0, checksum)
+        return await _append(request, client, upload, 0, checksum)
     except Refused:
         # Without a key to ask again with, nobody will ever know its address.
         if key_of(request) is None:
@@ -158,16 +158,16 @@ async def _take_first_bytes(
 
 
 async def _append(
-    request: HttpRequest, asker: Caller, upload: Upload, offset: int, checksum: resumable.Checksum | None
+    request: HttpRequest, client: Caller, upload: Upload, offset: int, checksum: resumable.Checksum | None
 ) -> Upload:
     announced = tus_headers.announced_bytes(request)
-    pieces = _while_logged_in(_pieces(request), asker)
+    pieces = _while_logged_in(_pieces(request), client)
     return await resumable.append(upload, offset, pieces, announced_bytes=announced, checksum=checksum)
 
 
-async def _while_logged_in(pieces: AsyncIterator[bytes], asker: Caller) -> AsyncIterator[bytes]:
+async def _while_logged_in(pieces: AsyncIterator[bytes], client: Caller) -> AsyncIterator[bytes]:
     """Yield the pieces. Raises Refused (401) once the login that the request came with has ended."""
-    holds, looked_at = watch(asker.login_id), time.monotonic()
+    holds, looked_at = watch(client.login_id), time.monotonic()
     async for piece in pieces:
         if time.monotonic() - looked_at >= LOGIN_CHECKED_EVERY_SECONDS:
             if not await holds():
