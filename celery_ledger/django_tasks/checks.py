@@ -13,11 +13,11 @@ from celery_ledger.asking import options
 
 def of_backend(alias: str, queues: Iterable[str]) -> list[CheckMessage]:
     """Return what keeps tasks of this backend from being enqueued or run."""
-    if not apps.is_installed("jobs"):
+    if not apps.is_installed("celery_ledger"):
         return [
             Error(
                 f"TASKS[{alias!r}] is a LedgerBackend, and the ledger is not installed.",
-                hint="Add 'jobs' to INSTALLED_APPS.",
+                hint="Add 'celery_ledger' to INSTALLED_APPS.",
                 id="celery_ledger.E101",
             )
         ]

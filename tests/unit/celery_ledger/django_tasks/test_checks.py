@@ -25,7 +25,7 @@ def test_settings_that_work_have_no_messages():
 
 
 def test_the_ledger_must_be_installed(settings):
-    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "jobs"]
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "celery_ledger"]
 
     assert ids() == ["celery_ledger.E101"]
 
