@@ -10,7 +10,11 @@ MATRIX_BYTES = 36
 
 def orientation(frame: Any) -> dict[str, Any]:
     """Return `rotation` (counter-clockwise) and `mirrored` (left to right, before the turn) of a decoded frame."""
-    matrix = next((bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX), b"")
+    try:
+        matrix = next((bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX), b"")
+    except ValueError:
+        # PyAV 18 lists no side data at all where one of them is of a type that it does not know (EXIF, in TIFF).
+        return {"rotation": round(frame.rotation / 90) % 4 * 90, "mirrored": False}
     if len(matrix) != MATRIX_BYTES:
         return {"rotation": 0, "mirrored": False}
     a, b, _, c, d, *_ = unpack("=9i", matrix)
