@@ -41,7 +41,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--fault", action="append", default=[], help="only faults whose name or instant has this in it"
     )
-    parser.add_argument("--short", action="store_true", help="the form that is part of `make test`")
+    parser.add_argument("--short", action="store_true", help="the form that is part of `make test-all`")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="replays the order of the load")
     parser.add_argument("--keep", action="store_true", help="leave the logs where they are")
     parser.add_argument("--list", action="store_true", help="name the faults and end")

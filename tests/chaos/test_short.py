@@ -9,6 +9,7 @@ from config.env import ROOT
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_and_nothing_happens_twice():
     played = subprocess.run(

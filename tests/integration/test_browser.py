@@ -11,7 +11,7 @@ from tests.harness.browser import Pages, install_players
 from tests.harness.installed import need_browser
 from tests.integration.studio import Studio, a_film
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 SECONDS = 16
 EARLY_SECONDS = 60

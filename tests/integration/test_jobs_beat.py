@@ -68,6 +68,7 @@ def execute(statement):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_beat_asks_for_as_many_jobs_as_the_stock_scheduler(stock_schema, rows, next_minute, stage):
     def stocks():
         return Counter(headers["periodic_task_name"] for headers in stage.broker.headers_in("celery"))

@@ -16,6 +16,8 @@ from tests.harness.ports import free_port
 from tests.integration.small_project import Project, files_of
 from tests.smtp_server import MailServer
 
+pytestmark = pytest.mark.long
+
 UV = str(Path(sys.executable).with_name("uv"))
 README = (ROOT / "celery_ledger" / "README.md").read_text()
 ASK = "import django; django.setup(); from shop.orders import place; print(place('ada@example.org', 7))"

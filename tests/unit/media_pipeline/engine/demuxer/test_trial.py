@@ -90,7 +90,7 @@ def _in_short_chunks(plan: Plan) -> Plan:
 
 @pytest.mark.parametrize(
     ("encoder", "suffix"),
-    [*FIRST.items(), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ELSE.items())],
+    [*FIRST.items(), *(pytest.param(*pair, marks=pytest.mark.long) for pair in ELSE.items())],
 )
 def test_a_video_of_any_codec_is_cut_exactly(tmp_path, encoder, suffix):
     source = tmp_path / f"source.{suffix}"
@@ -106,7 +106,7 @@ def test_a_video_of_any_codec_is_cut_exactly(tmp_path, encoder, suffix):
     assert pieces == frames_of_whole(source, film, plan)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_codec_is_left_out():
     listed = subprocess.run(
         [ffmpeg_path(), "-v", "fatal", "-encoders"], capture_output=True, text=True, check=True
