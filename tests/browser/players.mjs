@@ -36,6 +36,10 @@ async function shaka(video, url, token) {
   await player.attach(video);
   const errors = [];
   player.addEventListener("error", ({ detail }) => errors.push(`${detail.code}`));
+  // A sound is `active` as soon as it is asked for, and a seek before its first segment is there may end all requests
+  // for it (Shaka Player 5.2, HLS and DASH; the server is not asked): so it is chosen when it is there.
+  let soundIsThere = true;
+  player.addEventListener("segmentappended", ({ contentType }) => { soundIsThere ||= contentType === "audio"; });
   player.configure({ abr: { enabled: false }, streaming: { bufferingGoal: 6 } });
   player.getNetworkingEngine().registerRequestFilter((_, request) => {
     request.headers.Authorization = `Bearer ${token}`;
@@ -54,12 +58,19 @@ async function shaka(video, url, token) {
     sounds: () =>
       player.getAudioTracks().map((track) => ({
         language: track.language,
-        choose: () => player.selectAudioTrack(track),
-        isChosen: () => player.getAudioTracks().find(({ active }) => active)?.language === track.language,
+        choose: () => {
+          soundIsThere = activeSound(player) === track.language;
+          player.selectAudioTrack(track);
+        },
+        isChosen: () => soundIsThere && activeSound(player) === track.language,
       })),
     texts: () =>
       player.getTextTracks().map((track) => ({ language: track.language, choose: () => player.selectTextTrack(track) })),
   };
+}
+
+function activeSound(player) {
+  return player.getAudioTracks().find(({ active }) => active)?.language;
 }
 
 async function dash(video, url, token) {
