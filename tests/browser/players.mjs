@@ -1,6 +1,8 @@
 // Three players behind one face. Each sends the token with every request, as a page of another origin has to.
 export const players = { hls, shaka, dash };
 
+const BUFFERED_SECONDS = 6;
+
 async function hls(video, url, token) {
   const player = new Hls({ xhrSetup: (xhr) => xhr.setRequestHeader("Authorization", `Bearer ${token}`) });
   const errors = [];
@@ -40,13 +42,17 @@ async function shaka(video, url, token) {
   // for it (Shaka Player 5.2, HLS and DASH; the server is not asked): so it is chosen when it is there.
   let soundIsThere = true;
   player.addEventListener("segmentappended", ({ contentType }) => { soundIsThere ||= contentType === "audio"; });
-  player.configure({ abr: { enabled: false }, streaming: { bufferingGoal: 6 } });
+  player.configure({ abr: { enabled: false }, streaming: { bufferingGoal: BUFFERED_SECONDS } });
   player.getNetworkingEngine().registerRequestFilter((_, request) => {
     request.headers.Authorization = `Bearer ${token}`;
   });
   await player.load(url);
   return {
     errors,
+    isSettled: () => {
+      const ahead = Math.min(...["audio", "video"].map((type) => bufferedUntil(player, type, video.currentTime)));
+      return ahead > Math.min(video.currentTime + BUFFERED_SECONDS, video.duration) - 1;
+    },
     renditions: () => {
       const heights = [...new Set(player.getVariantTracks().map(({ height }) => height))];
       return heights.map((height) => ({
@@ -67,6 +73,11 @@ async function shaka(video, url, token) {
     texts: () =>
       player.getTextTracks().map((track) => ({ language: track.language, choose: () => player.selectTextTrack(track) })),
   };
+}
+
+function bufferedUntil(player, type, second) {
+  const ranges = player.getBufferedInfo()[type].filter(({ start, end }) => start <= second && second <= end);
+  return ranges.length ? ranges[0].end : 0;
 }
 
 function activeSound(player) {

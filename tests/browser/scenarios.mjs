@@ -10,11 +10,11 @@ async function play({ player: name, url, token, cue }) {
   const player = await players[name](video, url, token);
   await video.play();
   await until(() => video.currentTime > 1 && video.currentTime < 8, "it plays from the start");
-  await seek(9);
+  await seek(player, 9);
   await until(() => video.currentTime > 9.5, "it goes on after a seek");
   const heights = [];
   for (const rendition of player.renditions()) {
-    await seek(2);
+    await seek(player, 2);
     rendition.choose();
     await until(() => video.videoHeight === rendition.height, `${rendition.height} lines are shown`);
     heights.push(video.videoHeight);
@@ -29,10 +29,10 @@ async function play({ player: name, url, token, cue }) {
   }
   const texts = [];
   for (const text of player.texts()) {
-    await seek(5);
+    await seek(player, 5);
     text.choose();
     await until(() => seen(video).includes(cue(text.language)), `the text ${text.language} is shown`);
-    await seek(12);
+    await seek(player, 12);
     await until(() => seen(video).includes(cue(text.language)), `the text ${text.language} follows a seek`);
     texts.push(text.language);
   }
@@ -41,10 +41,11 @@ async function play({ player: name, url, token, cue }) {
 
 // Ends when the picture of that second is there. Shaka Player 5.2 asks for nothing any more where a rendition or a text
 // that it has not used yet is chosen in the same instant as a seek (tried: the next seek does not help, the same choice
-// made again does), so no choice is made before.
-async function seek(second) {
+// made again does), so no choice is made before, nor while it still loads what follows.
+async function seek(player, second) {
   video.currentTime = second;
   await until(() => !video.seeking && video.readyState > 2, `the picture at ${second} s is there`);
+  await until(() => player.isSettled?.() ?? true, `what follows ${second} s is there`);
 }
 
 // Begins at the start of what is there, and finds more while the rest is encoded.
