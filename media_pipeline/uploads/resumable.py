@@ -166,7 +166,7 @@ class _Growth:
 
     async def finish(self) -> Upload:
         if self._checksum and self._hash and self._hash.digest() != self._checksum.digest:
-            raise WrongChecksum("Checksum mismatch. Nothing of this request was kept.")
+            raise WrongChecksum("The checksum does not match. Nothing of this request was kept.")
         await self._save()
         if self._upload.is_whole:
             log.info("upload_completed", upload_id=str(self._upload.pk), bytes=self._upload.length_bytes)

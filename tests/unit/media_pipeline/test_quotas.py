@@ -42,7 +42,7 @@ def test_only_so_many_videos_of_a_user_are_kept(owner, stranger, settings):
     video = accept(owner)
     finish(video)
 
-    with pytest.raises(QuotaUsedUp, match="may have 1"):
+    with pytest.raises(QuotaUsedUp, match="the maximum is 1"):
         accept(owner)
 
     accept(stranger)

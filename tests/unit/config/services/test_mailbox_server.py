@@ -175,7 +175,7 @@ def test_it_listens_to_this_machine_only(capsys):
     with pytest.raises(SystemExit):
         main(["--folder", "/tmp/never", "--host", "0.0.0.0", "--port", "1025"])  # noqa: S104, S108 (what is refused)
 
-    assert "no loopback address" in capsys.readouterr().err
+    assert "not a loopback address" in capsys.readouterr().err
 
 
 def test_many_at_once_are_all_kept(start):
