@@ -9,6 +9,9 @@ from django.db import connection
 from accounts.errors import HashingBusy
 from accounts.password_checks import hashing
 
+# Who waits for a turn gives this thread's connection back, which the test before may have left open.
+pytestmark = pytest.mark.django_db
+
 OURS = [
     "accounts.password_checks.hashers.Argon2PasswordHasher",
     "accounts.password_checks.hashers.PBKDF2PasswordHasher",

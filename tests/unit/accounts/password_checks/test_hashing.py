@@ -14,6 +14,9 @@ from accounts.mail.models import TokenPurpose
 from accounts.password_checks import hashing
 from tests.unit.accounts.conftest import PASSWORD
 
+# Who waits for a turn gives this thread's connection back, which the test before may have left open.
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 def taken(settings):
