@@ -9,9 +9,8 @@ COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes \
 	--annotation-style line --custom-compile-command "make lock"
 
-# The suite waits much of its time: two processes take half as long, each file in one of them. The longest files come
-# first, in the order of their folders; else one of them would end alone.
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# The suite waits much of its time: two processes take half as long, each file in one of them.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all demo bench chaos check dist lock upgrade fmt clean reset
