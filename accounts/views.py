@@ -22,7 +22,7 @@ from api.schema import LOCATION
 
 
 class Account(InputView):
-    """The user who asks."""
+    """The user's account."""
 
     serializer_class = AccountOut
 

@@ -13,13 +13,13 @@ from media_pipeline.serializers import VideoSerializer
 
 
 class OwnVideos(generics.GenericAPIView[Video]):
-    """What all these views share: the videos of who asks, and of nobody else."""
+    """What all these views share: the videos of the user, and no others."""
 
     queryset = Video.objects.none()
     serializer_class = VideoSerializer
 
     def get_queryset(self) -> QuerySet[Video]:
-        """Return the videos of who asks."""
+        """Return the user's videos."""
         return queries.videos_of(self.request.user.pk)
 
     def own(self, video_id: str) -> Video:

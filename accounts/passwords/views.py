@@ -53,7 +53,7 @@ class PasswordResetConfirm(PublicInputView):
 
 
 class Password(InputView):
-    """The password of the user who asks."""
+    """The user's password."""
 
     serializer_class = PasswordChangeIn
 

@@ -245,7 +245,7 @@ def test_celery_still_waits_without_bound_for_what_a_worker_told_to_stop_runs(st
     worker.process.send_signal(signal.SIGTERM)
 
     waits = holds(lambda: worker.process.poll() is None, for_seconds=WORKER_STOP_SECONDS + 9)
-    assert waits, mended("celery", "config.worker.stop_in_time")
+    assert waits, mended("celery", "celery_ledger.running.worker_process.stop_in_time")
 
 
 def test_a_worker_told_to_stop_finishes_what_it_can(stage):
