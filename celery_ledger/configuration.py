@@ -7,6 +7,8 @@ from celery_ledger.transports import brokers
 
 #: How long a worker told to stop may go on with what it runs, before it hands the rest back.
 STOP_SECONDS = 10.0
+#: Jobs for one connection to the database; fewer would show in the time of each.
+REUSE_ENOUGH = 1_000
 
 
 def needed(broker_url: str) -> dict[str, Any]:
@@ -99,7 +101,6 @@ CONTRADICTIONS = (
         "Workers connect to the database anew after so few jobs.",
     ),
 )
-REUSE_ENOUGH = 1_000
 
 
 def contradictions(conf: Mapping[str, Any]) -> list[Contradiction]:

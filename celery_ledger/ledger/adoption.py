@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from django.db import connections
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import SeparateDatabaseAndState
 from django.db.migrations.recorder import MigrationRecorder
@@ -59,7 +58,7 @@ def adopt(schema_editor: BaseDatabaseSchemaEditor) -> None:
 
     Raises NotMigrated where the tables are older than the last release of `jobs`.
     """
-    connection = connections[schema_editor.connection.alias]
+    connection = schema_editor.connection
     if (OLD_APP, LAST_MIGRATION) not in MigrationRecorder(connection).applied_migrations():
         raise NotMigrated(
             f"This database has tables of the app {OLD_APP!r} that are older than its last release. Install that "
