@@ -16,9 +16,6 @@ EXTENT = hypothesis_settings(
     max_examples=100,
     stateful_step_count=50,
     deadline=None,
-    # Other examples each time, in CI too: the ids of jobs and the clock are no part of an example, so one that is
-    # replayed step by step may go another way.
-    derandomize=False,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
